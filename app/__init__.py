@@ -1,0 +1,1 @@
+"""The app role: pages, browser sockets, worksheets; and under `sage`, the Sage pool."""

@@ -1,0 +1,272 @@
+"""Settings: `conf/salvus.toml` and the environment, read once, typed, refused early.
+
+Every key is a field of one of the dataclasses below; `conf/salvus.toml` documents it
+with its unit and default. `SALVUS_SECTION_KEY` in the environment overrides the file,
+and `SALVUS_CONFIG` names another file. Standard library only: anyone may import this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_FILE = ROOT / "conf" / "salvus.toml"
+
+
+class SettingsError(Exception):
+    """The operator's mistake; the message names file, key, value and what was expected."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be, in words and as a test."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
+def between(low: float, high: float) -> Rule:
+    return Rule(f"from {low:g} to {high:g}", lambda value: low <= value <= high)
+
+
+def one_of(*choices: str) -> Rule:
+    return Rule("one of " + ", ".join(choices), lambda value: value in choices)
+
+
+PORT = between(1, 65535)
+NAME = Rule(
+    "letters, digits, - and _",
+    lambda value: bool(value) and value.replace("-", "").replace("_", "").isalnum(),
+)
+ADDRESSES = Rule(
+    'a list of "host:port"',
+    lambda value: all(
+        host and port.isdigit() and 0 < int(port) < 65536
+        for host, _, port in (address.rpartition(":") for address in value)
+    ),
+)
+
+
+def key(default: Any, rule: Rule | None = None) -> Any:
+    """A setting with its default and, if not every value of its type will do, the rule."""
+    return field(default=default, metadata={"rule": rule})
+
+
+@dataclass(frozen=True)
+class Site:
+    name: str = key("salvus", NAME)
+    data_dir: str = key("")
+    title: str = key("Salvus")
+
+
+@dataclass(frozen=True)
+class App:
+    host: str = key("127.0.0.1")
+    port: int = key(8000, PORT)
+    roles: tuple[str, ...] = key(
+        ("app", "sage", "monitor"),
+        Rule(
+            "app, sage, monitor",
+            lambda value: "app" in value and set(value) <= {"app", "sage", "monitor"},
+        ),
+    )
+    address: str = key("")
+    sign_in_days: int = key(30, between(1, 3650))
+    first_address_hours: int = key(24, between(1, 24 * 365))
+    max_code: int = key(1 << 20, between(1024, 1 << 26))
+    silence: int = key(30, between(2, 3600))
+
+
+@dataclass(frozen=True)
+class Sage:
+    host: str = key("127.0.0.1")
+    port: int = key(8100, PORT)
+    servers: tuple[str, ...] = key((), ADDRESSES)
+    python: str = key("")
+    preload: tuple[str, ...] = key(())
+    warm_up: bool = key(True)
+    spares: int = key(2, between(0, 1000))
+    max_sessions: int = key(100, between(1, 100_000))
+    max_output: int = key(32_000_000, between(1000, 1 << 40))
+    ring: int = key(1 << 18, between(1 << 12, 1 << 30))
+    start_seconds: int = key(120, between(5, 3600))
+
+
+@dataclass(frozen=True)
+class Wire:
+    max_message: int = key(1 << 24, between(1 << 16, 1 << 30))
+    window: int = key(1 << 20, between(1 << 16, 1 << 28))
+    hello_seconds: float = key(10.0, between(0.1, 600))
+    silence: float = key(30.0, between(0.5, 3600))
+
+
+@dataclass(frozen=True)
+class Database:
+    url: str = key("")
+    binaries: str = key("")
+    connections: int = key(8, between(1, 500))
+    wait_seconds: float = key(10.0, between(0.1, 600))
+    statement_seconds: float = key(30.0, between(0.1, 3600))
+    write_seconds: float = key(0.2, between(0.01, 60))
+
+
+@dataclass(frozen=True)
+class Memcached:
+    servers: tuple[str, ...] = key(())
+    binary: str = key("")
+    memory: int = key(64, between(8, 1 << 20))
+    connections: int = key(10_000, between(16, 1_000_000))
+    timeout: float = key(0.5, between(0.01, 60))
+
+
+@dataclass(frozen=True)
+class Monitor:
+    interval: float = key(5.0, between(0.2, 3600))
+    keep_days: float = key(14.0, between(0.01, 36500))
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    start_seconds: float = key(60.0, between(1, 3600))
+    stop_seconds: float = key(10.0, between(0.1, 3600))
+    probe_seconds: float = key(1.0, between(0.05, 600))
+    restarts: int = key(5, between(0, 1000))
+    restart_window: float = key(60.0, between(1, 86400))
+
+
+@dataclass(frozen=True)
+class Settings:
+    site: Site = Site()
+    app: App = App()
+    sage: Sage = Sage()
+    wire: Wire = Wire()
+    database: Database = Database()
+    memcached: Memcached = Memcached()
+    monitor: Monitor = Monitor()
+    supervisor: Supervisor = Supervisor()
+    file: str = ""  # where it was read, for messages
+
+    @property
+    def data_dir(self) -> Path:
+        """Where everything that must survive lives; nothing else is written."""
+        if self.site.data_dir:
+            return Path(self.site.data_dir).expanduser().absolute()
+        if os.geteuid() == 0:
+            return Path("/var/lib/salvus")
+        home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        return Path(home) / "salvus"
+
+    @property
+    def sage_servers(self) -> tuple[str, ...]:
+        """Addresses (host:port) at which sessions may be placed."""
+        return self.sage.servers or (f"{self.sage.host}:{self.sage.port}",)
+
+
+SECTIONS: dict[str, type] = {
+    name: section_type
+    for name, section_type in typing.get_type_hints(Settings).items()
+    if dataclasses.is_dataclass(section_type)
+}
+
+
+def read(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `path` under those of `environment`.
+
+    `path` defaults to `$SALVUS_CONFIG`, then `conf/salvus.toml`. Raises SettingsError.
+    """
+    environment = os.environ if environment is None else environment
+    path = path or Path(environment.get("SALVUS_CONFIG") or DEFAULT_FILE)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from None
+
+    unknown = set(document) - set(SECTIONS)
+    if unknown:
+        raise SettingsError(
+            f"{path}: unknown section [{min(unknown)}]; known are "
+            + ", ".join(f"[{name}]" for name in SECTIONS)
+        )
+    sections = {
+        name: _section(name, section_type, document.get(name, {}), environment, str(path))
+        for name, section_type in SECTIONS.items()
+    }
+    return Settings(**sections, file=str(path))
+
+
+def _section(
+    name: str, section_type: Any, table: Any, environment: Mapping[str, str], source: str
+) -> Any:
+    """One dataclass from one table, the environment winning."""
+    if not isinstance(table, dict):
+        raise SettingsError(f"{source}: {name} = {table!r}: expected a section [{name}]")
+    types = typing.get_type_hints(section_type)
+    unknown = set(table) - set(types)
+    if unknown:
+        raise SettingsError(
+            f"{source}: unknown key {name}.{min(unknown)}; "
+            f"[{name}] knows " + ", ".join(types)
+        )
+    values = {}
+    for one in dataclasses.fields(section_type):
+        variable = f"SALVUS_{name}_{one.name}".upper()
+        if variable in environment:
+            where, found = f"environment: {variable}", environment[variable]
+            value = _from_text(types[one.name], found, where)
+        elif one.name in table:
+            where, found = f"{source}: {name}.{one.name}", table[one.name]
+            value = _from_toml(types[one.name], found, where)
+        else:
+            continue
+        rule = one.metadata["rule"]
+        if rule and not rule.holds(value):
+            raise SettingsError(f"{where} = {found!r}: expected {rule.words}")
+        values[one.name] = value
+    return section_type(**values)
+
+
+WORDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    tuple[str, ...]: "a list of texts",
+}
+
+
+def _from_toml(kind: Any, found: Any, where: str) -> Any:
+    """A TOML value as `kind`; an int will do for a float, a bool never for a number."""
+    if kind is float and type(found) is int:
+        return float(found)
+    if kind == tuple[str, ...]:
+        if isinstance(found, list) and all(type(item) is str for item in found):
+            return tuple(found)
+    elif type(found) is kind:
+        return found
+    raise SettingsError(f"{where} = {found!r}: expected {WORDS[kind]}")
+
+
+def _from_text(kind: Any, found: str, where: str) -> Any:
+    """An environment variable as `kind`; lists are separated by commas."""
+    if kind is str:
+        return found
+    if kind == tuple[str, ...]:
+        return tuple(item.strip() for item in found.split(",") if item.strip())
+    if kind is bool:
+        if found.lower() in ("true", "false", "1", "0"):
+            return found.lower() in ("true", "1")
+    else:
+        try:
+            return kind(found)
+        except ValueError:
+            pass
+    raise SettingsError(f"{where} = {found!r}: expected {WORDS[kind].removesuffix(' in quotes')}")

@@ -1,0 +1,1 @@
+"""The protocol: messages, and the streams that carry them."""

@@ -1,0 +1,447 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Message(_message.Message):
+    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "frame", "state", "complete_reply", "inspect_reply", "worksheet", "save_cell", "cell_saved", "cell", "saving", "fork", "forked", "signal", "exited", "ready")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
+    DETACH_FIELD_NUMBER: _ClassVar[int]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    EXECUTE_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPT_FIELD_NUMBER: _ClassVar[int]
+    RESTART_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    INSPECT_FIELD_NUMBER: _ClassVar[int]
+    INPUT_REPLY_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_REPLY_FIELD_NUMBER: _ClassVar[int]
+    INSPECT_REPLY_FIELD_NUMBER: _ClassVar[int]
+    WORKSHEET_FIELD_NUMBER: _ClassVar[int]
+    SAVE_CELL_FIELD_NUMBER: _ClassVar[int]
+    CELL_SAVED_FIELD_NUMBER: _ClassVar[int]
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    SAVING_FIELD_NUMBER: _ClassVar[int]
+    FORK_FIELD_NUMBER: _ClassVar[int]
+    FORKED_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    EXITED_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    channel: int
+    hello: Hello
+    refused: Refused
+    ping: Ping
+    pong: Pong
+    attach: Attach
+    detach: Detach
+    ack: Ack
+    execute: Execute
+    cancel: Cancel
+    interrupt: Interrupt
+    restart: Restart
+    complete: Complete
+    inspect: Inspect
+    input_reply: InputReply
+    frame: Frame
+    state: State
+    complete_reply: CompleteReply
+    inspect_reply: InspectReply
+    worksheet: Worksheet
+    save_cell: SaveCell
+    cell_saved: CellSaved
+    cell: Cell
+    saving: Saving
+    fork: Fork
+    forked: Forked
+    signal: Signal
+    exited: Exited
+    ready: Ready
+    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("version", "token", "node", "role")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    token: str
+    node: str
+    role: str
+    def __init__(self, version: _Optional[int] = ..., token: _Optional[str] = ..., node: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
+
+class Refused(_message.Message):
+    __slots__ = ("reason", "about")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    about: str
+    def __init__(self, reason: _Optional[str] = ..., about: _Optional[str] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Pong(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Attach(_message.Message):
+    __slots__ = ("worksheet", "session", "after")
+    WORKSHEET_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    worksheet: str
+    session: str
+    after: int
+    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ...) -> None: ...
+
+class Detach(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Ack(_message.Message):
+    __slots__ = ("session", "seq")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    seq: int
+    def __init__(self, session: _Optional[str] = ..., seq: _Optional[int] = ...) -> None: ...
+
+class Execute(_message.Message):
+    __slots__ = ("run", "cell", "code")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    cell: str
+    code: str
+    def __init__(self, run: _Optional[str] = ..., cell: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
+
+class Cancel(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    def __init__(self, run: _Optional[str] = ...) -> None: ...
+
+class Interrupt(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    def __init__(self, run: _Optional[str] = ...) -> None: ...
+
+class Restart(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Complete(_message.Message):
+    __slots__ = ("request", "code", "cursor")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    code: str
+    cursor: int
+    def __init__(self, request: _Optional[str] = ..., code: _Optional[str] = ..., cursor: _Optional[int] = ...) -> None: ...
+
+class Inspect(_message.Message):
+    __slots__ = ("request", "code", "cursor", "source")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    code: str
+    cursor: int
+    source: bool
+    def __init__(self, request: _Optional[str] = ..., code: _Optional[str] = ..., cursor: _Optional[int] = ..., source: _Optional[bool] = ...) -> None: ...
+
+class InputReply(_message.Message):
+    __slots__ = ("run", "text")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    text: str
+    def __init__(self, run: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("session", "run", "seq", "queued", "started", "stream", "bundle", "traceback", "clear", "input_request", "truncated", "finished")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_FIELD_NUMBER: _ClassVar[int]
+    INPUT_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    run: str
+    seq: int
+    queued: Queued
+    started: Started
+    stream: Stream
+    bundle: Bundle
+    traceback: Traceback
+    clear: Clear
+    input_request: InputRequest
+    truncated: Truncated
+    finished: Finished
+    def __init__(self, session: _Optional[str] = ..., run: _Optional[str] = ..., seq: _Optional[int] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., started: _Optional[_Union[Started, _Mapping]] = ..., stream: _Optional[_Union[Stream, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., clear: _Optional[_Union[Clear, _Mapping]] = ..., input_request: _Optional[_Union[InputRequest, _Mapping]] = ..., truncated: _Optional[_Union[Truncated, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ...) -> None: ...
+
+class Queued(_message.Message):
+    __slots__ = ("cell", "code", "worksheet", "time")
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    WORKSHEET_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    cell: str
+    code: str
+    worksheet: str
+    time: float
+    def __init__(self, cell: _Optional[str] = ..., code: _Optional[str] = ..., worksheet: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+
+class Started(_message.Message):
+    __slots__ = ("time",)
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    time: float
+    def __init__(self, time: _Optional[float] = ...) -> None: ...
+
+class Stream(_message.Message):
+    __slots__ = ("name", "text")
+    class Name(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STDOUT: _ClassVar[Stream.Name]
+        STDERR: _ClassVar[Stream.Name]
+    STDOUT: Stream.Name
+    STDERR: Stream.Name
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: Stream.Name
+    text: str
+    def __init__(self, name: _Optional[_Union[Stream.Name, str]] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Bundle(_message.Message):
+    __slots__ = ("parts", "result")
+    class Part(_message.Message):
+        __slots__ = ("type", "data")
+        TYPE_FIELD_NUMBER: _ClassVar[int]
+        DATA_FIELD_NUMBER: _ClassVar[int]
+        type: str
+        data: bytes
+        def __init__(self, type: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    parts: _containers.RepeatedCompositeFieldContainer[Bundle.Part]
+    result: bool
+    def __init__(self, parts: _Optional[_Iterable[_Union[Bundle.Part, _Mapping]]] = ..., result: _Optional[bool] = ...) -> None: ...
+
+class Traceback(_message.Message):
+    __slots__ = ("name", "value", "text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    text: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Clear(_message.Message):
+    __slots__ = ("wait",)
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    wait: bool
+    def __init__(self, wait: _Optional[bool] = ...) -> None: ...
+
+class InputRequest(_message.Message):
+    __slots__ = ("prompt", "password")
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    prompt: str
+    password: bool
+    def __init__(self, prompt: _Optional[str] = ..., password: _Optional[bool] = ...) -> None: ...
+
+class Truncated(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class Finished(_message.Message):
+    __slots__ = ("status", "reason", "time", "seconds")
+    class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        OK: _ClassVar[Finished.Status]
+        ERROR: _ClassVar[Finished.Status]
+        INTERRUPTED: _ClassVar[Finished.Status]
+        CANCELLED: _ClassVar[Finished.Status]
+        DIED: _ClassVar[Finished.Status]
+    OK: Finished.Status
+    ERROR: Finished.Status
+    INTERRUPTED: Finished.Status
+    CANCELLED: Finished.Status
+    DIED: Finished.Status
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    status: Finished.Status
+    reason: str
+    time: float
+    seconds: float
+    def __init__(self, status: _Optional[_Union[Finished.Status, str]] = ..., reason: _Optional[str] = ..., time: _Optional[float] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class State(_message.Message):
+    __slots__ = ("kind", "session", "reason", "run", "language")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        NONE: _ClassVar[State.Kind]
+        STARTING: _ClassVar[State.Kind]
+        IDLE: _ClassVar[State.Kind]
+        BUSY: _ClassVar[State.Kind]
+        DEAD: _ClassVar[State.Kind]
+    NONE: State.Kind
+    STARTING: State.Kind
+    IDLE: State.Kind
+    BUSY: State.Kind
+    DEAD: State.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    kind: State.Kind
+    session: str
+    reason: str
+    run: str
+    language: str
+    def __init__(self, kind: _Optional[_Union[State.Kind, str]] = ..., session: _Optional[str] = ..., reason: _Optional[str] = ..., run: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+
+class CompleteReply(_message.Message):
+    __slots__ = ("request", "start", "end", "matches", "busy")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_FIELD_NUMBER: _ClassVar[int]
+    BUSY_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    start: int
+    end: int
+    matches: _containers.RepeatedScalarFieldContainer[str]
+    busy: bool
+    def __init__(self, request: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., matches: _Optional[_Iterable[str]] = ..., busy: _Optional[bool] = ...) -> None: ...
+
+class InspectReply(_message.Message):
+    __slots__ = ("request", "found", "text", "busy")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    BUSY_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    found: bool
+    text: str
+    busy: bool
+    def __init__(self, request: _Optional[str] = ..., found: _Optional[bool] = ..., text: _Optional[str] = ..., busy: _Optional[bool] = ...) -> None: ...
+
+class Worksheet(_message.Message):
+    __slots__ = ("id", "title", "cells", "stored")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    title: str
+    cells: _containers.RepeatedCompositeFieldContainer[Cell]
+    stored: bool
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., cells: _Optional[_Iterable[_Union[Cell, _Mapping]]] = ..., stored: _Optional[bool] = ...) -> None: ...
+
+class Cell(_message.Message):
+    __slots__ = ("id", "position", "code", "revision", "run")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    position: float
+    code: str
+    revision: int
+    run: str
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., revision: _Optional[int] = ..., run: _Optional[str] = ...) -> None: ...
+
+class SaveCell(_message.Message):
+    __slots__ = ("id", "position", "code")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    position: float
+    code: str
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ...) -> None: ...
+
+class CellSaved(_message.Message):
+    __slots__ = ("id", "revision")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class Saving(_message.Message):
+    __slots__ = ("delayed", "reason")
+    DELAYED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    delayed: bool
+    reason: str
+    def __init__(self, delayed: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Fork(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    def __init__(self, session: _Optional[str] = ...) -> None: ...
+
+class Forked(_message.Message):
+    __slots__ = ("session", "pid")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    pid: int
+    def __init__(self, session: _Optional[str] = ..., pid: _Optional[int] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("session", "number")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    number: int
+    def __init__(self, session: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...
+
+class Exited(_message.Message):
+    __slots__ = ("session", "reason")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    reason: str
+    def __init__(self, session: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Ready(_message.Message):
+    __slots__ = ("language", "warning")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    warning: str
+    def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ...) -> None: ...
