@@ -1,0 +1,212 @@
+"""Worksheets as stored: their cells, and the frames that their latest runs left behind.
+
+Every function takes the cursor of a transaction (`app.db.Database.transaction`) and asks
+one question. Frames are paged by key rather than through a server-side cursor, so that a
+statement never outlives the batch it fetched, however slowly the reader takes it.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg2.extensions import cursor as Cursor
+
+BATCH = 64  # frames a statement fetches; a stream frame has at most 64 KiB
+
+
+class BadCell(Exception):
+    """The caller's mistake: this can't be a cell of this worksheet. The message says why."""
+
+
+class ForeignCell(BadCell):
+    """The id belongs to a cell of another worksheet."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`run` is the latest run of the cell, None if it has never run."""
+
+    id: str
+    position: float
+    code: str
+    revision: int
+    run: str | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A worksheet with its cells by position."""
+
+    id: str
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list of worksheets; `first` is the beginning of its first cell."""
+
+    id: str
+    title: str
+    changed: datetime
+    cells: int
+    first: str
+
+
+def create(cursor: Cursor, account: str, title: str) -> str:
+    """Make an empty worksheet and return its id."""
+    worksheet = str(uuid.uuid4())
+    cursor.execute(
+        "INSERT INTO worksheets (id, account, title) VALUES (%s, %s, %s)",
+        (worksheet, account, title),
+    )
+    return worksheet
+
+
+def latest(cursor: Cursor, account: str) -> str | None:
+    """The worksheet that this account changed most recently."""
+    cursor.execute(
+        "SELECT id::text FROM worksheets WHERE account = %s ORDER BY changed DESC, id LIMIT 1",
+        (account,),
+    )
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def entries(cursor: Cursor, account: str) -> tuple[Entry, ...]:
+    """This account's worksheets, the most recently changed first."""
+    cursor.execute(
+        """
+        SELECT id::text, title, changed,
+               (SELECT count(*) FROM cells WHERE worksheet = worksheets.id),
+               coalesce((SELECT left(code, 200) FROM cells WHERE worksheet = worksheets.id
+                         ORDER BY position, id LIMIT 1), '')
+        FROM worksheets WHERE account = %s ORDER BY changed DESC, id
+        """,
+        (account,),
+    )
+    return tuple(Entry(*row) for row in cursor.fetchall())
+
+
+def title(cursor: Cursor, account: str, worksheet: str) -> str | None:
+    """The title of a worksheet of this account, None if it has no such worksheet."""
+    cursor.execute(
+        "SELECT title FROM worksheets WHERE id = %s AND account = %s", (worksheet, account)
+    )
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def load(cursor: Cursor, account: str, worksheet: str) -> Sheet | None:
+    """A worksheet of this account with its cells, None if it has no such worksheet."""
+    heading = title(cursor, account, worksheet)
+    if heading is None:
+        return None
+    cursor.execute(
+        """
+        SELECT id::text, position, code, revision,
+               (SELECT runs.id::text FROM runs
+                WHERE runs.worksheet = cells.worksheet AND runs.cell = cells.id
+                ORDER BY runs.queued DESC, runs.id LIMIT 1)
+        FROM cells WHERE worksheet = %s ORDER BY cells.position, cells.id
+        """,
+        (worksheet,),
+    )
+    return Sheet(worksheet, heading, tuple(Cell(*row) for row in cursor.fetchall()))
+
+
+def save_cell(cursor: Cursor, worksheet: str, id: str, position: float, code: str) -> int:
+    """Add or change a cell and return its new revision. Raises BadCell or ForeignCell.
+
+    PostgreSQL's text can't hold U+0000, which no program contains either: it is kept as
+    U+FFFD, where the person sees it.
+    """
+    if not math.isfinite(position):
+        raise BadCell(f"A cell's position must be a finite number, not {position}.")
+    try:
+        uuid.UUID(id)
+    except ValueError:
+        raise BadCell(f"A cell's id must be a UUID, not {id[:50]!r}.") from None
+    cursor.execute(
+        """
+        INSERT INTO cells (id, worksheet, position, code) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (id) DO UPDATE
+            SET position = EXCLUDED.position, code = EXCLUDED.code,
+                revision = cells.revision + 1, changed = now()
+            WHERE cells.worksheet = EXCLUDED.worksheet
+        RETURNING revision
+        """,
+        (id, worksheet, position, code.replace("\0", "\N{REPLACEMENT CHARACTER}")),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise ForeignCell(f"Cell {id} belongs to another worksheet.")
+    cursor.execute("UPDATE worksheets SET changed = now() WHERE id = %s", (worksheet,))
+    return int(row[0])
+
+
+def recorded(cursor: Cursor, session: str) -> int:
+    """The highest seq stored of a session, 0 if nothing is."""
+    cursor.execute("SELECT coalesce(max(seq), 0) FROM outputs WHERE session = %s", (session,))
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def stored_frames(
+    cursor: Cursor, worksheet: str, *, session: str = "", after: int = 0
+) -> Iterator[bytes]:
+    """What a viewer lacks, by session start, then seq; each an encoded `Message`.
+
+    A newcomer gets the frames of each cell's latest run. One that has `session` up to the
+    seq `after` gets the rest of that session, whole, then of every later session the
+    frames of each cell's latest run.
+    """
+    if session:
+        yield from _frames(cursor, session, after, None)
+    for later, runs in _latest_runs(cursor, worksheet, session):
+        yield from _frames(cursor, later, 0, runs)
+
+
+def _latest_runs(cursor: Cursor, worksheet: str, session: str) -> list[tuple[str, list[str]]]:
+    """Sessions begun after `session` ("": all), each with the runs still shown in a cell."""
+    cursor.execute(
+        """
+        SELECT latest.session::text, array_agg(latest.id::text)
+        FROM (SELECT DISTINCT ON (runs.cell) runs.id, runs.session
+              FROM runs JOIN cells ON cells.id = runs.cell AND cells.worksheet = runs.worksheet
+              WHERE runs.worksheet = %(worksheet)s
+              ORDER BY runs.cell, runs.queued DESC, runs.id) AS latest
+        JOIN sessions ON sessions.id = latest.session
+        WHERE sessions.id IS DISTINCT FROM %(session)s AND sessions.started >=
+              coalesce((SELECT started FROM sessions WHERE id = %(session)s), '-infinity')
+        GROUP BY latest.session, sessions.started
+        ORDER BY sessions.started, latest.session
+        """,
+        {"worksheet": worksheet, "session": session or None},
+    )
+    return list(cursor.fetchall())
+
+
+def _frames(
+    cursor: Cursor, session: str, after: int, runs: list[str] | None
+) -> Iterator[bytes]:
+    """The frames of a session above `after`, of these runs only unless None."""
+    while True:
+        cursor.execute(
+            """
+            SELECT seq, frame FROM outputs
+            WHERE session = %s AND seq > %s AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
+            ORDER BY seq LIMIT %s
+            """,
+            (session, after, runs, runs, BATCH),
+        )
+        rows = cursor.fetchall()
+        for _, frame in rows:
+            yield bytes(frame)
+        if len(rows) < BATCH:
+            return
+        after = rows[-1][0]
