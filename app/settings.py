@@ -137,6 +137,7 @@ class Supervisor:
     start_seconds: float = key(60.0, between(1, 3600))
     stop_seconds: float = key(10.0, between(0.1, 3600))
     probe_seconds: float = key(1.0, between(0.05, 600))
+    hung_seconds: float = key(15.0, between(1, 3600))
     restarts: int = key(5, between(0, 1000))
     restart_window: float = key(60.0, between(1, 86400))
 
@@ -172,7 +173,7 @@ class Settings:
 SECTIONS: dict[str, type] = {
     name: section_type
     for name, section_type in typing.get_type_hints(Settings).items()
-    if dataclasses.is_dataclass(section_type)
+    if isinstance(section_type, type) and dataclasses.is_dataclass(section_type)
 }
 
 

@@ -1,0 +1,1 @@
+"""The supervisor: owns every other process of this host."""

@@ -1,0 +1,192 @@
+"""The site's own certificates: every stream between its parts proves both ends with them.
+
+A site CA signs one certificate per host, good for both ends of a connection. P-256, as a
+handshake with it costs a tenth of RSA's. The key identifiers (SKI, AKI) are there because
+strict verifiers refuse a chain without them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from supervisor.conf import write_if_changed
+
+CA_LIFE = timedelta(days=3650)
+HOST_LIFE = timedelta(days=365)
+RENEW_BEFORE = timedelta(days=60)
+CLOCK_SKEW = timedelta(hours=1)  # between hosts
+ALWAYS = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """PEM files."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Pair:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+def ensure(data_dir: Path, names: Sequence[str]) -> Paths:
+    """The certificates under `data_dir`, made or renewed if missing, nearly expired, or
+    not for all of `names` (host names and addresses of this host).
+
+    Safe to call from several processes at once. A damaged file is made anew.
+    """
+    folder = data_dir / "certificates"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    paths = Paths(folder / "ca.pem", folder / "host.pem", folder / "host.key")
+    wanted = tuple(dict.fromkeys((*names, *ALWAYS)))
+    with _locked(folder):
+        now = datetime.now(UTC)
+        ca = _read(paths.ca, folder / "ca.key")
+        if ca is None or _expires_soon(ca, now):
+            ca = make_ca(now)
+            _write(ca, paths.ca, folder / "ca.key")
+        host = _read(paths.certificate, paths.key)
+        if host is None or _expires_soon(host, now) or not _is_for(host, ca, wanted):
+            _write(make_host(ca, wanted, now), paths.certificate, paths.key)
+    return paths
+
+
+def make_ca(now: datetime) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Salvus site CA")])
+    usage = _usage(sign_certificates=True)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = (
+        _builder(subject, subject, key, now, CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(identifier, critical=False)
+    )
+    return Pair(builder.sign(key, hashes.SHA256()), key)
+
+
+def make_host(ca: Pair, names: Sequence[str], now: datetime) -> Pair:
+    """A certificate for `names`, signed by `ca`, for servers and clients alike."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    roles = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+    builder = (
+        _builder(subject, ca.certificate.subject, key, now, HOST_LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(sign_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(roles), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(issuer, critical=False)
+    )
+    return Pair(builder.sign(ca.key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    life: timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + life)
+    )
+
+
+def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not sign_certificates,
+        key_cert_sign=sign_certificates,
+        crl_sign=sign_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
+    found: list[x509.GeneralName] = []
+    for name in names:
+        try:
+            found.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            found.append(x509.DNSName(name))
+    return found
+
+
+def _is_for(host: Pair, ca: Pair, names: Sequence[str]) -> bool:
+    """Whether `ca` signed it, for all of `names`."""
+    try:
+        host.certificate.verify_directly_issued_by(ca.certificate)
+        extension = host.certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
+        return False
+    return set(_general_names(names)) <= set(extension.value)
+
+
+def _expires_soon(pair: Pair, now: datetime) -> bool:
+    return pair.certificate.not_valid_after_utc - now < RENEW_BEFORE
+
+
+def _read(certificate: Path, key: Path) -> Pair | None:
+    """The pair in these files; None if they are missing, damaged or not of each other."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        private = serialization.load_pem_private_key(key.read_bytes(), password=None)
+    except (FileNotFoundError, ValueError):
+        return None
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        return None
+    return Pair(found, private) if found.public_key() == private.public_key() else None
+
+
+def _write(pair: Pair, certificate: Path, key: Path) -> None:
+    private = pair.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = pair.certificate.public_bytes(serialization.Encoding.PEM)
+    write_if_changed(key, private.decode(), 0o600)
+    write_if_changed(certificate, public.decode(), 0o600)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,65 @@
+"""Questions that tell whether a service answers: None if it does, else why not."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+
+import psutil
+
+from supervisor.service import CannotStart
+
+TIMEOUT = 3.0  # seconds
+
+
+def tcp(host: str, port: int) -> str | None:
+    """Whether something accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=TIMEOUT).close()
+    except OSError as error:
+        return f"{host}:{port}: {error.strerror or error}"
+    return None
+
+
+def http_ok(host: str, port: int, path: str) -> str | None:
+    """Whether GET `path` is answered with 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            return f"http://{host}:{port}{path}: {error}"
+    return None if status == 200 else f"http://{host}:{port}{path} answered {status}"
+
+
+def require_free_port(host: str, port: int, setting: str) -> None:
+    """Raise CannotStart if `port` cannot be listened on; `setting` is the key that names it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise CannotStart(f"{setting}: host {host!r} is not known: {error.strerror}") from error
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            raise CannotStart(
+                f"cannot listen on {host}:{port}: {error.strerror}{_holder(port)};"
+                f" stop what uses it, or change {setting}"
+            ) from error
+
+
+def _holder(port: int) -> str:
+    """Who listens on `port`, as far as we may know."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            listening = connection.status == psutil.CONN_LISTEN
+            if listening and connection.laddr[1] == port and connection.pid:
+                name = psutil.Process(connection.pid).name()
+                return f" (used by {name}, pid {connection.pid})"
+    return ""
