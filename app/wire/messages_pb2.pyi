@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Message(_message.Message):
-    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "frame", "state", "complete_reply", "inspect_reply", "worksheet", "save_cell", "cell_saved", "cell", "saving", "fork", "forked", "signal", "exited", "ready")
+    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "frame", "state", "complete_reply", "inspect_reply", "worksheet", "save_cell", "cell_saved", "cell", "saving", "fork", "forked", "signal", "exited", "ready", "opened")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class Message(_message.Message):
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     EXITED_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    OPENED_FIELD_NUMBER: _ClassVar[int]
     channel: int
     hello: Hello
     refused: Refused
@@ -67,7 +68,8 @@ class Message(_message.Message):
     signal: Signal
     exited: Exited
     ready: Ready
-    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ...) -> None: ...
+    opened: Opened
+    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "token", "node", "role")
@@ -305,7 +307,7 @@ class Finished(_message.Message):
     def __init__(self, status: _Optional[_Union[Finished.Status, str]] = ..., reason: _Optional[str] = ..., time: _Optional[float] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ("kind", "session", "reason", "run", "language")
+    __slots__ = ("kind", "session", "reason", "run", "language", "time")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NONE: _ClassVar[State.Kind]
@@ -323,12 +325,14 @@ class State(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     kind: State.Kind
     session: str
     reason: str
     run: str
     language: str
-    def __init__(self, kind: _Optional[_Union[State.Kind, str]] = ..., session: _Optional[str] = ..., reason: _Optional[str] = ..., run: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+    time: float
+    def __init__(self, kind: _Optional[_Union[State.Kind, str]] = ..., session: _Optional[str] = ..., reason: _Optional[str] = ..., run: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
 
 class CompleteReply(_message.Message):
     __slots__ = ("request", "start", "end", "matches", "busy")
@@ -409,10 +413,12 @@ class Saving(_message.Message):
     def __init__(self, delayed: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Fork(_message.Message):
-    __slots__ = ("session",)
+    __slots__ = ("session", "mark")
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     session: str
-    def __init__(self, session: _Optional[str] = ...) -> None: ...
+    mark: bytes
+    def __init__(self, session: _Optional[str] = ..., mark: _Optional[bytes] = ...) -> None: ...
 
 class Forked(_message.Message):
     __slots__ = ("session", "pid")
@@ -445,3 +451,17 @@ class Ready(_message.Message):
     language: str
     warning: str
     def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ...) -> None: ...
+
+class Opened(_message.Message):
+    __slots__ = ("session", "worksheet", "server", "language", "time")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    WORKSHEET_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    worksheet: str
+    server: str
+    language: str
+    time: float
+    def __init__(self, session: _Optional[str] = ..., worksheet: _Optional[str] = ..., server: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...

@@ -1,0 +1,170 @@
+"""Copies journals to PostgreSQL, in batches, each frame once.
+
+The key is (run, seq), so a batch that was committed but not known to be is harmless when
+repeated. While the database is away the journals keep everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import gevent
+import psycopg2
+from psycopg2.extras import execute_values
+
+from app.db import Database, Unavailable
+from app.sage.journal import Journal
+from app.sage.pool import Pool
+from app.wire.decoder import parse
+from app.wire.messages_pb2 import Finished
+
+BATCH = 1 << 20  # bytes of one session's frames in a transaction
+LONGEST_PAUSE = 5.0  # seconds between tries while the database is away
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Rows:
+    """What some frames are in tables."""
+
+    runs: list[tuple[Any, ...]] = field(default_factory=list)
+    started: list[tuple[Any, ...]] = field(default_factory=list)
+    finished: list[tuple[Any, ...]] = field(default_factory=list)
+    outputs: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+def rows_of(session: str, payloads: list[bytes]) -> Rows:
+    """Frames (encoded messages) of a session as rows. Times become UTC."""
+    rows = Rows()
+    for payload in payloads:
+        step = parse(payload).frame
+        kind = step.WhichOneof("content")
+        if kind == "queued":
+            queued = step.queued
+            rows.runs.append(
+                (step.run, session, queued.worksheet, queued.cell, queued.code, when(queued.time))
+            )
+        elif kind == "started":
+            rows.started.append((step.run, when(step.started.time)))
+        elif kind == "finished":
+            status = Finished.Status.Name(step.finished.status).lower()
+            rows.finished.append(
+                (step.run, when(step.finished.time), status, step.finished.reason or None)
+            )
+        rows.outputs.append((session, step.run, step.seq, payload))
+    return rows
+
+
+def when(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class Recorder:
+    def __init__(self, *, pool: Pool, database: Database, interval: float) -> None:
+        """`interval`: seconds between looks for something new."""
+        self._pool = pool
+        self._database = database
+        self._interval = interval
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._set_aside: set[Journal] = set()
+        self.delayed = ""  # why nothing is being recorded now
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Record what there is, if the database takes it, and end."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        try:
+            self.record()
+        except Unavailable as error:
+            log.warning("output stays in its journals until the next start: %s", error)
+
+    def _run(self) -> None:
+        pause = self._interval
+        while True:
+            gevent.sleep(pause)
+            try:
+                self.record()
+            except Unavailable as error:
+                if not self.delayed:
+                    log.warning("output waits in its journals: %s", error)
+                self.delayed = str(error)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception:
+                log.exception("our own mistake; the journals keep what could not be recorded")
+                pause = LONGEST_PAUSE
+            else:
+                self.delayed, pause = "", self._interval
+
+    def record(self) -> None:
+        """Record all that is new. Raises Unavailable."""
+        behind: set[str] = set()  # worksheets whose earlier session is not yet complete
+        for journal in self._pool.journals():
+            if journal.opened.worksheet in behind or journal in self._set_aside:
+                continue
+            try:
+                self._record_journal(journal)
+            except psycopg2.Error:
+                log.exception("%s can't be recorded; it is set aside", journal.path)
+                self._set_aside.add(journal)
+            if not journal.complete:
+                behind.add(journal.opened.worksheet)
+
+    def _record_journal(self, journal: Journal) -> None:
+        while journal.recorded < journal.last:
+            self._record_some(journal)
+        if journal.ended and not journal.end_recorded:
+            self._record_end(journal)
+            journal.end_recorded = True
+        if journal.complete:
+            self._pool.forget(journal)
+
+    def _record_some(self, journal: Journal) -> None:
+        payloads = journal.read(journal.recorded, BATCH)
+        opened = journal.opened
+        rows = rows_of(opened.session, payloads)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "INSERT INTO sessions (id, worksheet, server, language, started)"
+                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (opened.session, opened.worksheet, opened.server, opened.language,
+                 when(opened.time)),
+            )
+            execute_values(
+                cursor,
+                "INSERT INTO runs (id, session, worksheet, cell, code, queued)"
+                " VALUES %s ON CONFLICT DO NOTHING",
+                rows.runs,
+            )
+            execute_values(
+                cursor,
+                "UPDATE runs SET started = new.started FROM (VALUES %s) AS new (id, started)"
+                " WHERE runs.id = new.id::uuid",
+                rows.started,
+            )
+            execute_values(
+                cursor,
+                "UPDATE runs SET finished = new.finished, status = new.status,"
+                " reason = new.reason FROM (VALUES %s) AS new (id, finished, status, reason)"
+                " WHERE runs.id = new.id::uuid",
+                rows.finished,
+            )
+            execute_values(
+                cursor,
+                "INSERT INTO outputs (session, run, seq, frame) VALUES %s ON CONFLICT DO NOTHING",
+                rows.outputs,
+            )
+        journal.recorded += len(payloads)
+
+    def _record_end(self, journal: Journal) -> None:
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE sessions SET ended = %s, reason = %s WHERE id = %s",
+                (when(journal.state.time), journal.state.reason, journal.opened.session),
+            )

@@ -1,0 +1,202 @@
+"""The sage server: the pool behind mutual TLS, for the app servers of the site.
+
+A connection begins with a Hello each way, the caller's with the site's token. After that,
+each channel of it is one viewer; messages that can't be followed are refused on the channel
+they came on, and the connection goes on.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import socket
+import ssl
+import uuid
+
+import gevent
+from gevent.server import StreamServer
+
+from app.sage.pool import Pool, PoolError
+from app.sage.viewer import Viewer
+from app.settings import Settings
+from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
+from app.wire.messages_pb2 import Hello, Message, Refused
+from app.wire.stream import Stream
+
+log = logging.getLogger(__name__)
+
+
+class Unacceptable(Exception):
+    """The caller's mistake; `about` is the run or request it made it in."""
+
+    def __init__(self, reason: str, about: str = "") -> None:
+        super().__init__(reason)
+        self.about = about
+
+
+class SageServer:
+    def __init__(
+        self, *, pool: Pool, settings: Settings, token: str, context: ssl.SSLContext
+    ) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._token = token
+        self._context = context
+        self._node = f"{settings.sage.host}:{settings.sage.port}"
+        self._server = StreamServer(
+            (settings.sage.host, settings.sage.port), self._serve, backlog=1024
+        )
+
+    def start(self) -> None:
+        """Listen. Raises OSError if the port is taken."""
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop(timeout=1)
+
+    def _serve(self, raw: socket.socket, address: tuple[str, int]) -> None:
+        """One connection, from its first byte; a silent caller is not waited for long."""
+        raw.settimeout(self._settings.wire.hello_seconds)
+        try:
+            secured = self._context.wrap_socket(raw, server_side=True)
+        except OSError as error:
+            log.warning("%s:%d: no TLS: %s", *address[:2], error)
+            raw.close()
+            return
+        stream = Stream(
+            secured,
+            max_message=self._settings.wire.max_message,
+            silence=self._settings.wire.silence,
+        )
+        try:
+            self._welcome(stream)
+            Connection(stream, self._pool, self._settings.wire.window).serve()
+        except ProtocolError as error:
+            log.warning("%s:%d: %s", *address[:2], error)
+            self._part(stream, str(error))
+        except OSError as error:
+            log.info("%s:%d: %s", *address[:2], error)
+        finally:
+            stream.close()
+
+    def _welcome(self, stream: Stream) -> None:
+        hello = stream.expect_hello(self._settings.wire.hello_seconds)
+        if hello.version != PROTOCOL_VERSION:
+            raise ProtocolError(
+                f"protocol version {hello.version}; this server speaks {PROTOCOL_VERSION}"
+            )
+        if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
+            raise ProtocolError("not the token of this site")
+        stream.send(
+            Message(hello=Hello(version=PROTOCOL_VERSION, node=self._node, role="sage"))
+        )
+
+    def _part(self, stream: Stream, reason: str) -> None:
+        """Say why before hanging up, if the caller still listens."""
+        try:
+            with gevent.Timeout(1, False):
+                stream.send(Message(refused=Refused(reason=reason)))
+        except OSError:
+            pass
+
+
+class Connection:
+    """One app server's stream and the viewers on its channels."""
+
+    def __init__(self, stream: Stream, pool: Pool, window: int) -> None:
+        self._stream = stream
+        self._pool = pool
+        self._window = window
+        self._viewers: dict[int, Viewer] = {}
+
+    def serve(self) -> None:
+        """Follow messages until the stream ends. Raises ProtocolError, OSError."""
+        try:
+            while True:
+                try:
+                    received = self._stream.receive()
+                except Malformed as error:
+                    self._stream.send(Message(refused=Refused(reason=str(error))))
+                    continue
+                if received is None:
+                    return
+                self._follow(received.message)
+        finally:
+            for viewer in self._viewers.values():
+                viewer.stop()
+
+    def _follow(self, message: Message) -> None:
+        try:
+            self._act(message)
+        except Unacceptable as error:
+            self._refuse(message.channel, str(error), error.about)
+        except PoolError as error:
+            self._refuse(message.channel, str(error), message.execute.run)
+        except OSError as error:
+            if not message.HasField("execute"):
+                raise
+            reason = f"the run can't be kept: {error.strerror}"
+            self._refuse(message.channel, reason, message.execute.run)
+
+    def _refuse(self, channel: int, reason: str, about: str) -> None:
+        self._stream.send(
+            Message(channel=channel, refused=Refused(reason=reason, about=about))
+        )
+
+    def _act(self, message: Message) -> None:
+        kind = message.WhichOneof("body")
+        if kind == "attach":
+            self._attach(message)
+            return
+        viewer = self._viewers.get(message.channel)
+        if viewer is None:
+            raise Unacceptable(f"{kind} on a channel that watches no worksheet")
+        worksheet = viewer.timeline.worksheet
+        session = viewer.timeline.live
+        if kind == "ack":
+            viewer.acknowledge(message.ack.session, message.ack.seq)
+        elif kind == "detach":
+            self._viewers.pop(message.channel).stop()
+        elif kind == "execute":
+            order = message.execute
+            check_ids(order.run, order.run, order.cell)
+            if "\0" in order.code:
+                raise Unacceptable("code must not contain NUL characters", order.run)
+            self._pool.session(worksheet).execute(order, worksheet)
+        elif kind in ("complete", "inspect"):
+            self._pool.session(worksheet).ask(message, viewer.reply)
+        elif kind == "restart":
+            self._pool.restart(worksheet)
+        elif kind == "cancel" and session:
+            session.cancel(message.cancel.run)
+        elif kind == "interrupt" and session:
+            session.interrupt(message.interrupt.run)
+        elif kind == "input_reply" and session:
+            session.reply_input(message)
+        elif kind in ("cancel", "interrupt", "input_reply"):
+            raise Unacceptable(f"{kind}: this worksheet has no session")
+        else:
+            raise Unacceptable(f"a sage server does not take {kind}")
+
+    def _attach(self, message: Message) -> None:
+        order = message.attach
+        check_ids("", order.worksheet)
+        if message.channel in self._viewers:
+            self._viewers.pop(message.channel).stop()
+        viewer = Viewer(
+            channel=message.channel,
+            stream=self._stream,
+            timeline=self._pool.timeline(order.worksheet),
+            window=self._window,
+        )
+        self._viewers[message.channel] = viewer
+        viewer.start(order.session, order.after)
+
+
+def check_ids(about: str, *ids: str) -> None:
+    """Raises Unacceptable if one is not a UUID as the database will want it."""
+    for each in ids:
+        try:
+            uuid.UUID(each)
+        except ValueError:
+            raise Unacceptable(f"{each!r} is no UUID", about) from None

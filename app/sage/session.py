@@ -1,0 +1,346 @@
+"""One session as its sage server sees it: a queue of runs, a process, a journal.
+
+A session is made before it has a process (the zygote may still be starting) or before it
+has a worksheet (a spare); what comes early waits. One greenlet reads what the process
+sends and keeps it, in order; if the disk is full it stops reading, which stops the process.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+
+import gevent
+from gevent.event import Event
+from gevent.hub import get_hub
+
+from app.sage.journal import Journal
+from app.sage.splitter import Splitter
+from app.wire.decoder import ProtocolError
+from app.wire.messages_pb2 import (
+    CompleteReply,
+    Execute,
+    Finished,
+    Frame,
+    InspectReply,
+    Message,
+    Queued,
+    State,
+    Truncated,
+)
+from app.wire.messages_pb2 import Stream as StreamText
+from app.wire.stream import Stream
+
+READ = 1 << 16  # bytes of output in one frame, at most
+SMALL = 1 << 12  # pieces below this are coalesced ...
+PAUSE = 0.02  # ... for at most so many seconds
+DISK_RETRY = 1.0  # seconds between tries to write to a full disk
+LAST_WORDS = 1.0  # seconds a dead process's frames may take to arrive
+
+log = logging.getLogger(__name__)
+Reply = Callable[[Message], None]
+
+
+class Session:
+    def __init__(
+        self,
+        *,
+        id: str,
+        secret: bytes,
+        max_output: int,
+        send_signal: Callable[[str, int], None],
+        on_end: Callable[[Session], None],
+    ) -> None:
+        """`max_output`: bytes one run may send; `send_signal(session, number)` reaches it."""
+        self.id = id
+        self.secret = secret
+        self.journal: Journal | None = None
+        self._max_output = max_output
+        self._send_signal = send_signal
+        self._on_end = on_end
+        self._process: Stream | None = None
+        self._stdout = -1
+        self._readable = Event()
+        self._exit_reason: str | None = None
+        self._killed_because = ""
+        self._splitter = Splitter(secret)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._waiting: deque[Execute] = deque()
+        self._known: set[str] = set()
+        self._current: Execute | None = None
+        self._started = False
+        self._interrupt_early = False
+        self._last_run = ""
+        self._output = 0  # bytes the current run has sent
+        self._replies: dict[str, Reply] = {}
+
+    # -- What is asked of it -----------------------------------------------------
+
+    def serve(self, journal: Journal) -> None:
+        """Work for a worksheet from now on: `journal` takes everything."""
+        self.journal = journal
+        self._show_state()
+
+    def connect(self, process: Stream, stdout: int) -> None:
+        """There is a process: `stdout` is the reading end of its standard output."""
+        os.set_blocking(stdout, False)
+        self._process, self._stdout = process, stdout
+        gevent.spawn(self._live)
+        self._show_state()
+        self._next()
+
+    def execute(self, order: Execute, worksheet: str) -> None:
+        """Queue a run. Raises OSError when its first frame can't be kept."""
+        if order.run in self._known:
+            return  # sent again by a browser that could not know it had arrived
+        assert self.journal is not None
+        queued = Queued(cell=order.cell, code=order.code, worksheet=worksheet, time=time.time())
+        self.journal.append(Frame(run=order.run, queued=queued))
+        self._known.add(order.run)
+        self._waiting.append(order)
+        self._next()
+
+    def cancel(self, run: str) -> None:
+        """Take a run out of the queue."""
+        for order in self._waiting:
+            if order.run == run:
+                self._waiting.remove(order)
+                self._keep_finished(run, Finished.CANCELLED, "")
+                return
+
+    def interrupt(self, run: str) -> None:
+        """Interrupt the current run; with `run`, only if it is that one."""
+        if self._current is None or run not in ("", self._current.run):
+            self.cancel(run)
+        elif self._started:
+            self._send_signal(self.id, signal.SIGINT)
+        else:
+            self._interrupt_early = True
+
+    def kill(self, reason: str) -> None:
+        """End the process; `reason` is what its viewers are told."""
+        self._killed_because = reason
+        if self._process is None:
+            self.exited(reason)
+            self._finish()
+        else:
+            self._send_signal(self.id, signal.SIGKILL)
+
+    def reply_input(self, order: Message) -> None:
+        if self._process is not None and self._started:
+            self._process.send(order)
+
+    def ask(self, question: Message, reply: Reply) -> None:
+        """Complete or inspect; `reply` gets the answer, at once if the session is busy."""
+        kind = question.WhichOneof("body")
+        request = question.complete.request if kind == "complete" else question.inspect.request
+        if self._process is not None and self._current is None:
+            self._replies[request] = reply
+            self._process.send(question)
+        elif kind == "complete":
+            reply(Message(complete_reply=CompleteReply(request=request, busy=True)))
+        else:
+            reply(Message(inspect_reply=InspectReply(request=request, busy=True)))
+
+    def exited(self, reason: str) -> None:
+        """The process has ended; what it said before is still read."""
+        self._exit_reason = self._killed_because or reason
+        self._readable.set()
+        if self._process is not None:
+            gevent.spawn_later(LAST_WORDS, self._process.close)
+
+    @property
+    def busy(self) -> bool:
+        return self._current is not None
+
+    # -- Reading what the process sends -------------------------------------------
+
+    def _live(self) -> None:
+        """The session's greenlet: from its process's first byte to its last word."""
+        try:
+            self._read_all()
+        except (ProtocolError, OSError) as error:
+            if self._exit_reason is None:
+                self.kill(f"it broke its own connection to the server ({error})")
+        except Exception:
+            log.exception("session %s: our own mistake; it is ended", self.id)
+            self.kill("the server made a mistake; see its log")
+        if self._exit_reason is None and not self._killed_because:
+            self.kill("it closed its own connection to the server")
+        while self._exit_reason is None:
+            self._readable.wait()
+        self._finish()
+
+    def _read_all(self) -> None:
+        while data := self._read_output():
+            for piece in self._splitter.feed(data):
+                if isinstance(piece, bytes):
+                    self._printed(piece)
+                elif not self._take_message():
+                    return
+            if len(data) < SMALL and self._current is not None:
+                self._coalesce()
+        self._printed(self._splitter.rest(), final=True)
+
+    def _read_output(self) -> bytes:
+        """Some output, waiting for it; nothing when there will be no more."""
+        while True:
+            try:
+                return os.read(self._stdout, READ)
+            except BlockingIOError:
+                if self._exit_reason is not None:
+                    return b""
+            self._readable.clear()
+            watcher = get_hub().loop.io(self._stdout, 1)
+            watcher.start(self._readable.set)
+            try:
+                self._readable.wait()
+            finally:
+                watcher.stop()
+                watcher.close()
+
+    def _coalesce(self) -> None:
+        """Let small output gather in the pipe, but not while a frame waits behind it."""
+        assert self._process is not None
+        self._process.wait_readable(PAUSE)
+
+    def _take_message(self) -> bool:
+        """Read the message whose mark was found; False when the process is gone."""
+        assert self._process is not None
+        received = self._process.receive()
+        if received is None:
+            return False
+        message = received.message
+        kind = message.WhichOneof("body")
+        if kind == "frame":
+            self._take_frame(message.frame)
+        elif kind in ("complete_reply", "inspect_reply"):
+            reply = self._replies.pop(getattr(message, kind).request, None)
+            if reply is not None:
+                reply(message)
+        else:
+            raise ProtocolError(f"a session must not send {kind}")
+        return True
+
+    def _take_frame(self, step: Frame) -> None:
+        kind = step.WhichOneof("content")
+        if kind == "finished":
+            self._printed(b"", final=True)
+            self._keep_finished(step.run, step.finished.status, "", step)
+        elif kind == "started":
+            self._keep(step)
+            self._started = True
+            self._show_state()
+            if self._interrupt_early:
+                self._interrupt_early = False
+                self._send_signal(self.id, signal.SIGINT)
+        elif kind in ("stream", "bundle", "traceback"):
+            self._keep_output(step)
+        else:
+            self._keep(step)
+
+    def _printed(self, data: bytes, *, final: bool = False) -> None:
+        text = self._decoder.decode(data, final)
+        if final:
+            self._decoder.reset()
+        if text:
+            self._keep_output(Frame(stream=StreamText(name=StreamText.STDOUT, text=text)))
+
+    # -- Keeping it ---------------------------------------------------------------
+
+    def _keep_output(self, step: Frame) -> None:
+        """Keep output of the current run, up to the limit, which is then shown."""
+        size = step.ByteSize()
+        left = self._max_output - self._output
+        self._output += size
+        if size <= left:
+            self._keep(step)
+        elif left >= 0:
+            self._keep(Frame(truncated=Truncated(limit=self._max_output)))
+            self._output = self._max_output + 1
+
+    def _keep(self, step: Frame) -> None:
+        """Put a frame of the current run into the journal; wait while the disk is full."""
+        step.run = self._current.run if self._current else self._last_run
+        if not step.run or self.journal is None:
+            return  # printed by nobody's run
+        while True:
+            try:
+                self.journal.append(step)
+                return
+            except OSError as error:
+                self._show_state(f"output waits: the server's disk: {error.strerror}")
+                log.error("session %s: %s: %s", self.id, self.journal.path, error.strerror)
+                gevent.sleep(DISK_RETRY)
+
+    def _keep_finished(
+        self, run: str, status: Finished.Status, reason: str, step: Frame | None = None
+    ) -> None:
+        """A run's last frame; if it was the current run, the next one follows."""
+        if step is None:
+            finished = Finished(status=status, reason=reason, time=time.time())
+            step = Frame(run=run, finished=finished)
+        if self._current is None or self._current.run != run:
+            assert self.journal is not None
+            self.journal.append(step)
+            return
+        self._keep(step)
+        self._last_run, self._current, self._started = run, None, False
+        self._interrupt_early = False
+        if self._exit_reason is None:
+            self._next()
+            self._show_state()
+
+    def _next(self) -> None:
+        """Start the next run if none is running and there is one."""
+        if self._current is None and self._waiting and self._process is not None:
+            self._current = self._waiting.popleft()
+            self._output = 0
+            self._show_state()
+            try:
+                self._process.send(Message(execute=self._current))
+            except OSError:
+                pass  # it has just died: its exit is about to be told
+
+    def _show_state(self, reason: str = "") -> None:
+        if self.journal is None or self.journal.ended:
+            return
+        kind = State.IDLE if self._current is None else State.BUSY
+        if self._process is None:
+            kind, reason = State.STARTING, reason or "waiting for Sage to start"
+        run = self._current.run if self._current else ""
+        before = self.journal.state
+        if (before.kind, before.run, before.reason) != (kind, run, reason) or not before.kind:
+            self.journal.change_state(State(kind=kind, run=run, reason=reason))
+
+    def _finish(self) -> None:
+        """Everything is read: end the runs, the journal, and this session."""
+        reason = self._exit_reason or "unknown"
+        if self._process is not None:
+            self._process.close()
+            os.close(self._stdout)
+        if self.journal is not None:
+            try:
+                end_runs(self.journal, reason, self._open_runs())
+                self.journal.end(reason, time.time())
+            except OSError as error:
+                log.error("session %s: %s: %s", self.id, self.journal.path, error.strerror)
+        self._waiting.clear()
+        self._current = None
+        self._on_end(self)
+
+    def _open_runs(self) -> list[str]:
+        current = [self._current] if self._current else []
+        return [order.run for order in (*current, *self._waiting)]
+
+
+def end_runs(journal: Journal, reason: str, runs: list[str]) -> None:
+    """Give `runs` their last frame: their session died. Raises OSError."""
+    for run in runs:
+        finished = Finished(status=Finished.DIED, reason=reason, time=time.time())
+        journal.append(Frame(run=run, finished=finished))

@@ -1,0 +1,122 @@
+"""One viewer of a worksheet's sessions: a place in the journals, moving at its own pace.
+
+At most `window` bytes are under way to a viewer that has not said it took them in, so a
+slow one waits for itself alone; nothing is queued for it, as the journal has it all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import gevent
+from gevent.event import Event
+
+from app.sage.journal import Journal
+from app.sage.timeline import Timeline
+from app.wire.decoder import on_channel
+from app.wire.messages_pb2 import Message, State
+from app.wire.stream import Stream
+
+NO_SESSION = State(kind=State.NONE)
+BATCH = 1 << 18  # bytes sent in one write, about
+
+
+class Viewer:
+    def __init__(
+        self, *, channel: int, stream: Stream, timeline: Timeline, window: int
+    ) -> None:
+        self._channel = channel
+        self._stream = stream
+        self.timeline = timeline
+        self._window = window
+        self._journal: Journal | None = None
+        self._after = 0
+        self._unacknowledged: deque[tuple[int, int]] = deque()  # (seq, bytes)
+        self._under_way = 0
+        self._shown: State | None = None
+        self._news = Event()
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def start(self, session: str, after: int) -> None:
+        """Show everything behind seq `after` of `session`, then whatever comes."""
+        for journal in self.timeline.journals:
+            if journal.opened.session == session:
+                self._journal, self._after = journal, after
+        self.timeline.watch(self._news.set)
+        self._greenlet = gevent.spawn(self._show)
+
+    def stop(self) -> None:
+        self.timeline.unwatch(self._news.set)
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
+    def acknowledge(self, session: str, seq: int) -> None:
+        """The viewer took in the frames of `session` up to `seq`."""
+        if self._journal is None or self._journal.opened.session != session:
+            return
+        while self._unacknowledged and self._unacknowledged[0][0] <= seq:
+            self._under_way -= self._unacknowledged.popleft()[1]
+        self._news.set()
+
+    def send(self, message: Message) -> None:
+        """Send something that is not kept. Raises OSError."""
+        message.channel = self._channel
+        self._stream.send(message)
+
+    def reply(self, message: Message) -> None:
+        """As `send`, for an answer that may come when the viewer is long gone."""
+        try:
+            self.send(message)
+        except OSError:
+            pass
+
+    def _show(self) -> None:
+        """The viewer's greenlet."""
+        try:
+            while True:
+                self._news.clear()
+                while self._show_some():
+                    pass
+                self._show_state()
+                if not self._move_on():
+                    self._news.wait()
+        except OSError:
+            pass  # the stream is gone, and with it all its viewers
+
+    def _show_some(self) -> bool:
+        """Send the next frames; False when there are none, or too many are under way."""
+        room = self._window - self._under_way
+        if self._journal is None or room <= 0:
+            return False
+        payloads = self._journal.read(self._after, min(room, BATCH))
+        for payload in payloads:
+            self._after += 1
+            self._unacknowledged.append((self._after, len(payload)))
+            self._under_way += len(payload)
+        if payloads:
+            self._stream.send_raw(*(on_channel(self._channel, each) for each in payloads))
+        return bool(payloads)
+
+    def _show_state(self) -> None:
+        state = self._journal.state if self._journal else NO_SESSION
+        if state is not self._shown and (self._journal is None or self._at_end):
+            self.send(Message(state=state))
+            self._shown = state
+
+    def _move_on(self) -> bool:
+        """Go to the next session once this one is over and seen; whether there is one."""
+        if self._journal is None:
+            later = self.timeline.journals[0] if self.timeline.journals else None
+        elif self._journal.ended and self._at_end:
+            later = self.timeline.behind(self._journal)
+        else:
+            later = None
+        if later is not None:
+            self._journal, self._after = later, 0
+            self._unacknowledged.clear()
+            self._under_way = 0
+        return later is not None
+
+    @property
+    def _at_end(self) -> bool:
+        return self._journal is not None and self._after >= self._journal.last

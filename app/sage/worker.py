@@ -1,0 +1,298 @@
+"""One session: executes what it is told, and sends every step of it as a frame.
+
+Runs in Sage's interpreter, in a process forked by the zygote, on its only thread. Nothing
+is buffered here but a line: standard output is a pipe that the sage server reads at its own
+pace, so output is neither lost nor late when C code holds the interpreter.
+
+SIGINT is blocked except while the user's code runs: an interrupt that comes too late, and
+is found pending when the next run starts, is thrown away. The server sends one only after
+a run's Started frame, which is sent after that.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+import getpass
+import io
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from IPython.utils.tokenutil import token_at_cursor
+
+from app.sage.display import Publisher, ResultHook
+from app.sage.splitter import mark
+from app.wire.decoder import Decoder, encode, parse
+from app.wire.messages_pb2 import (
+    Complete,
+    CompleteReply,
+    Execute,
+    Finished,
+    Frame,
+    InputRequest,
+    Inspect,
+    InspectReply,
+    Message,
+    Started,
+    Stream,
+    Traceback,
+)
+
+MAX_MESSAGE = 1 << 30  # the server's own messages; it has checked the user's
+MAX_MATCHES = 500
+INTERRUPT = {signal.SIGINT}
+
+
+class Nobody:
+    """Takes the frames of a shell that has no session yet, while it warms up."""
+
+    def send(self, frame: Frame) -> None:
+        pass
+
+
+class Shell(InteractiveShell):
+    """IPython's shell with its output turned into frames."""
+
+    displayhook_class = ResultHook
+    display_pub_class = Publisher
+    worker: Worker | Nobody = Nobody()
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
+        text = self.InteractiveTB.stb2text(stb)
+        name = getattr(etype, "__name__", str(etype))
+        self.worker.send(
+            Frame(traceback=Traceback(name=_text(name), value=_said(evalue), text=_text(text)))
+        )
+
+    def ask_exit(self) -> None:
+        print("This session lives on; to end it, press Restart session.")
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There is no screen here."""
+
+
+class StandardError(io.TextIOBase):
+    """sys.stderr: whole lines as frames, so that they keep their place and their colour."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._line = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 2
+
+    def write(self, text: str) -> int:
+        self._line += text
+        if "\n" in text or "\r" in text or len(self._line) > 8192:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        line, self._line = self._line, ""
+        if line:
+            self._worker.send(Frame(stream=Stream(name=Stream.STDERR, text=_text(line))))
+
+
+class Worker:
+    def __init__(self, shell: Shell, connection: socket.socket, secret: bytes) -> None:
+        """`connection`: to the sage server; `secret`: of the marks in standard output."""
+        self._shell = shell
+        self._socket = connection
+        self._secret = secret
+        self._decoder = Decoder(MAX_MESSAGE)
+        self._received: list[bytes] = []
+        self._sent = 0
+        self._sending = threading.RLock()  # the user's threads display things too
+        # A copy of our own, in case the user closes the original.
+        self._stdout = os.dup(1)
+        self._libc = ctypes.CDLL(None)
+        self._run = ""
+        shell.worker = self
+
+    def serve(self) -> NoReturn:
+        """Do what the server says until it hangs up."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+        self._take_over()
+        while True:
+            message = self._receive()
+            kind = message.WhichOneof("body")
+            if kind == "execute":
+                self._execute(message.execute)
+            elif kind == "complete":
+                self.send_message(Message(complete_reply=self._complete(message.complete)))
+            elif kind == "inspect":
+                self.send_message(Message(inspect_reply=self._inspect(message.inspect)))
+
+    # -- Sending and receiving -------------------------------------------------
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame, placed behind everything that has been printed so far."""
+        frame.run = self._run
+        self.send_message(Message(frame=frame))
+
+    def send_message(self, message: Message) -> None:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+        try:
+            with self._sending:
+                self._flush_output()
+                self._sent += 1
+                os.write(self._stdout, mark(self._secret, self._sent))
+                self._socket.sendall(encode(message))
+        except OSError:
+            os._exit(0)  # the server is gone, or the user closed what connects us
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def _receive(self) -> Message:
+        while not self._received:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                os._exit(0)
+            self._received.extend(self._decoder.feed(data))
+        return parse(self._received.pop(0))
+
+    def _flush_output(self) -> None:
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed or replaced by the user's code
+        self._libc.fflush(None)
+
+    # -- Running ---------------------------------------------------------------
+
+    def _execute(self, order: Execute) -> None:
+        self._run = order.run
+        while signal.sigtimedwait(INTERRUPT, 0):
+            pass  # meant for an earlier run
+        self.send(Frame(started=Started(time=time.time())))
+        began = time.monotonic()
+        status = self._run_cell(order.code)
+        self._repair_streams()
+        self.send(
+            Frame(
+                finished=Finished(
+                    status=status, time=time.time(), seconds=time.monotonic() - began
+                )
+            )
+        )
+        self._run = ""
+
+    def _run_cell(self, code: str) -> Finished.Status:
+        """Run the user's code with SIGINT let through, and nothing of ours."""
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT)
+            result = self._shell.run_cell(code, store_history=True)
+            signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+        except KeyboardInterrupt:  # in the moment before or after
+            signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+            return Finished.INTERRUPTED
+        self._forget_outputs()
+        return _status(result)
+
+    def _forget_outputs(self) -> None:
+        """IPython keeps a copy of every output for saving notebooks; we have our own."""
+        history = self._shell.history_manager
+        if history is not None:
+            history.outputs.clear()
+            history.exceptions.clear()
+
+    def _ask(self, prompt: object = "", *, password: bool = False) -> str:
+        """What `input` and `getpass` do."""
+        self.send(Frame(input_request=InputRequest(prompt=_text(str(prompt)), password=password)))
+        while True:
+            message = self._receive()
+            if message.WhichOneof("body") == "input_reply" and message.input_reply.run == self._run:
+                return message.input_reply.text
+
+    # -- Helping to write ------------------------------------------------------
+
+    def _complete(self, request: Complete) -> CompleteReply:
+        reply = CompleteReply(request=request.request, start=request.cursor, end=request.cursor)
+        with provisionalcompleter():
+            raw = self._shell.Completer.completions(request.code, request.cursor)
+            matches = list(rectify_completions(request.code, raw))[:MAX_MATCHES]
+        if matches:
+            reply.start, reply.end = matches[0].start, matches[0].end
+            reply.matches.extend(dict.fromkeys(_text(match.text) for match in matches))
+        return reply
+
+    def _inspect(self, request: Inspect) -> InspectReply:
+        name = token_at_cursor(request.code, request.cursor)
+        try:
+            text = self._shell.object_inspect_text(name, detail_level=int(request.source))
+        except KeyError:
+            return InspectReply(request=request.request, found=False)
+        return InspectReply(request=request.request, found=True, text=_text(text))
+
+    # -- The process's own streams ----------------------------------------------
+
+    def _take_over(self) -> None:
+        """Make Python's streams and questions ours."""
+        sys.stdout = _standard_output()
+        sys.stderr = StandardError(self)
+        sys.stdin = open(os.devnull, encoding="utf-8")
+        builtins.input = self._ask
+        getpass.getpass = lambda prompt="Password: ", stream=None: self._ask(prompt, password=True)  # type: ignore[misc]
+        # C's own standard output by lines, so that it keeps its place among Python's.
+        stdout = ctypes.c_void_p.in_dll(self._libc, "stdout")
+        self._libc.setvbuf(stdout, None, 1, 0)  # 1: _IOLBF
+
+    def _repair_streams(self) -> None:
+        """Give back what the user's code closed; what it replaced on purpose stays."""
+        self._flush_output()
+        ours = os.fstat(self._stdout)
+        for number in (1, 2):
+            try:
+                same = os.path.samestat(os.fstat(number), ours)
+            except OSError:
+                same = False
+            if not same:
+                os.dup2(self._stdout, number)
+        if sys.stdout is None or sys.stdout.closed:
+            sys.stdout = _standard_output()
+        if sys.stderr is None or sys.stderr.closed:
+            sys.stderr = StandardError(self)
+        sys.stderr.flush()
+
+
+def _standard_output() -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)),
+        encoding="utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+
+
+def _status(result: ExecutionResult) -> Finished.Status:
+    error = result.error_before_exec or result.error_in_exec
+    if error is None:
+        return Finished.OK
+    if isinstance(error, KeyboardInterrupt):
+        return Finished.INTERRUPTED
+    return Finished.ERROR
+
+
+def _text(value: str) -> str:
+    """Text that can be sent: Python's may hold lone surrogates."""
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _said(error: object) -> str:
+    try:
+        return _text(str(error))
+    except Exception as second:  # the user's own __str__ may fail too
+        return f"<{type(second).__name__} while asking for the text of this error>"
