@@ -191,9 +191,7 @@ def _latest_runs(cursor: Cursor, worksheet: str, session: str) -> list[tuple[str
     return list(cursor.fetchall())
 
 
-def _frames(
-    cursor: Cursor, session: str, after: int, runs: list[str] | None
-) -> Iterator[bytes]:
+def _frames(cursor: Cursor, session: str, after: int, runs: list[str] | None) -> Iterator[bytes]:
     """The frames of a session above `after`, of these runs only unless None."""
     while True:
         cursor.execute(

@@ -1,0 +1,180 @@
+"""The pages a person opens: worksheets, their list, and errors; and what pages may load.
+
+Pages run under a strict Content-Security-Policy: no script but the site's own files, and
+the import map by its hash. Output in HTML is hostile: it is shown in an opaque-origin
+frame at /output, whose own policy lets its scripts run but reach nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from urllib.parse import urlsplit
+
+import flask
+import flask.typing
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+from app import db, worksheets
+from app.settings import Settings
+
+IMPORTS = {
+    "codemirror": "/static/vendor/codemirror.js",
+    "katex": "/static/vendor/katex.js",
+    "@bufbuild/protobuf": "/static/vendor/protobuf.js",
+    "@bufbuild/protobuf/codegenv2": "/static/vendor/protobuf.js",
+}
+IMPORT_MAP = json.dumps({"imports": IMPORTS}, separators=(",", ":"))
+
+
+def _hash(script: str) -> str:
+    """How a policy names an inline script."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
+
+
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src 'self' {_hash(IMPORT_MAP)}",
+        "style-src 'self' 'unsafe-inline'",  # CodeMirror and KaTeX set styles
+        "font-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "frame-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+OUTPUT_POLICY = "; ".join(
+    (
+        "sandbox allow-scripts",
+        "default-src 'none'",
+        "script-src 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'unsafe-inline'",
+        "font-src data:",
+        "img-src blob: data:",
+        "media-src blob: data:",
+        "frame-ancestors 'self'",
+    )
+)
+
+# What an error page says: a heading, and what helps.
+ERRORS = {
+    403: (
+        "This browser is not signed in",
+        Markup(
+            "Open the address that <code>make run</code> printed. Each address signs in one"
+            " browser; <code>python salvus.py address</code> prints a new one."
+        ),
+    ),
+    404: ("There is no such page", Markup("It may have been moved, or the address mistyped.")),
+    405: ("That can't be done here", Markup("Go back and try from the page itself.")),
+    413: ("That is too large", Markup("Send it in smaller pieces.")),
+    500: (
+        "Something went wrong on our side",
+        Markup("It has been logged. Your worksheets are safe; try again in a moment."),
+    ),
+    503: (
+        "The database can't be reached",
+        Markup("Open worksheets go on running and keep what you type. Try again in a moment."),
+    ),
+}
+
+
+def register(app: flask.Flask, *, database: db.Database, settings: Settings) -> None:
+    """Add the pages to `app`. `flask.g.account` is set before they are asked."""
+    app.jinja_env.globals.update(site_title=settings.site.title, import_map=Markup(IMPORT_MAP))
+    app.after_request(security_headers)
+    app.register_error_handler(HTTPException, error_page)
+    app.register_error_handler(db.Unavailable, database_unavailable)
+
+    @app.get("/")
+    def home() -> flask.typing.ResponseReturnValue:
+        """The worksheet that was changed last, or a new one."""
+        with database.transaction() as cursor:
+            account = flask.g.account
+            found = worksheets.latest(cursor, account)
+            found = found or worksheets.create(cursor, account, "Untitled")
+        return flask.redirect(flask.url_for("worksheet", worksheet=found))
+
+    @app.get("/worksheets")
+    def worksheet_list() -> str:
+        with database.transaction() as cursor:
+            entries = worksheets.entries(cursor, flask.g.account)
+        return flask.render_template("worksheets.html", entries=entries)
+
+    @app.post("/worksheets")
+    def new_worksheet() -> flask.typing.ResponseReturnValue:
+        if not is_same_origin(flask.request):
+            flask.abort(400, "It came from another site, so nothing was done.")
+        with database.transaction() as cursor:
+            made = worksheets.create(cursor, flask.g.account, "Untitled")
+        return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
+
+    @app.get("/w/<uuid:worksheet>")
+    def worksheet(worksheet: uuid.UUID) -> str:
+        with database.transaction() as cursor:
+            title = worksheets.title(cursor, flask.g.account, str(worksheet))
+        if title is None:
+            flask.abort(404)
+        return flask.render_template("worksheet.html", worksheet=str(worksheet), title=title)
+
+    @app.get("/output")
+    def output() -> flask.Response:
+        """The empty frame that shows HTML output, given to it by the page."""
+        response = flask.make_response(flask.render_template("output.html"))
+        response.headers["Content-Security-Policy"] = OUTPUT_POLICY
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return response
+
+
+def is_same_origin(request: flask.Request) -> bool:
+    """Whether a page of this site sent the request; a browser says so itself."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+
+
+def security_headers(response: flask.Response) -> flask.Response:
+    """What every answer tells the browser to forbid."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if response.mimetype == "text/html":
+        headers.setdefault("Cache-Control", "no-cache, private")
+    return response
+
+
+def error_page(error: HTTPException) -> flask.typing.ResponseReturnValue:
+    """An error as a page, or in a line for whoever did not ask for HTML."""
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    heading, help_text = ERRORS.get(error.code, (error.name, Markup.escape(error.description)))
+    if flask.request.accept_mimetypes.accept_html:
+        body = flask.render_template(
+            "forbidden.html" if error.code == 403 else "error.html",
+            code=error.code,
+            heading=heading,
+            help=help_text,
+        )
+        response = flask.make_response(body, error.code)
+    else:
+        text = f"{heading}. {help_text.striptags()}\n"
+        response = flask.make_response(text, error.code, {"Content-Type": "text/plain"})
+    for name, value in error.get_headers():
+        if name != "Content-Type":
+            response.headers[name] = value
+    return response
+
+
+def database_unavailable(error: db.Unavailable) -> flask.typing.ResponseReturnValue:
+    """503 for a page that can't be shown without the database."""
+    flask.current_app.logger.warning("%s: %s", flask.request.path, error)
+    return error_page(ServiceUnavailable(retry_after=5))
