@@ -1,15 +1,14 @@
 """Worksheets as stored: their cells, and the frames that their latest runs left behind.
 
 Every function takes the cursor of a transaction (`app.db.Database.transaction`) and asks
-one question. Frames are paged by key rather than through a server-side cursor, so that a
-statement never outlives the batch it fetched, however slowly the reader takes it.
+one question. Frames are paged by key, a transaction a page: no connection is held while a
+slow reader takes its time.
 """
 
 from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -149,30 +148,47 @@ def save_cell(cursor: Cursor, worksheet: str, id: str, position: float, code: st
     return int(row[0])
 
 
-def recorded(cursor: Cursor, session: str) -> int:
-    """The highest seq stored of a session, 0 if nothing is."""
-    cursor.execute("SELECT coalesce(max(seq), 0) FROM outputs WHERE session = %s", (session,))
+@dataclass(frozen=True)
+class Missing:
+    """Stored frames that a viewer lacks: those of `session` above seq `after`.
+
+    `runs`: of these runs only; None: of all.
+    """
+
+    session: str
+    after: int
+    runs: tuple[str, ...] | None
+
+
+def recorded(cursor: Cursor, worksheet: str) -> tuple[str, int]:
+    """The latest session stored of a worksheet and its highest seq; ("", 0) if none is."""
+    cursor.execute(
+        """
+        SELECT id::text, (SELECT coalesce(max(seq), 0) FROM outputs WHERE session = sessions.id)
+        FROM sessions WHERE worksheet = %s ORDER BY started DESC, id DESC LIMIT 1
+        """,
+        (worksheet,),
+    )
     row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (row[0], int(row[1])) if row else ("", 0)
 
 
-def stored_frames(
+def knows_session(cursor: Cursor, worksheet: str, session: str) -> bool:
+    cursor.execute(
+        "SELECT 1 FROM sessions WHERE id = %s AND worksheet = %s", (session, worksheet)
+    )
+    return cursor.fetchone() is not None
+
+
+def missing(
     cursor: Cursor, worksheet: str, *, session: str = "", after: int = 0
-) -> Iterator[bytes]:
-    """What a viewer lacks, by session start, then seq; each an encoded `Message`.
+) -> list[Missing]:
+    """What a viewer lacks, by session start.
 
-    A newcomer gets the frames of each cell's latest run. One that has `session` up to the
-    seq `after` gets the rest of that session, whole, then of every later session the
+    A newcomer lacks the frames of each cell's latest run. One that has `session` up to the
+    seq `after` lacks the rest of that session, whole, then of every later session the
     frames of each cell's latest run.
     """
-    if session:
-        yield from _frames(cursor, session, after, None)
-    for later, runs in _latest_runs(cursor, worksheet, session):
-        yield from _frames(cursor, later, 0, runs)
-
-
-def _latest_runs(cursor: Cursor, worksheet: str, session: str) -> list[tuple[str, list[str]]]:
-    """Sessions begun after `session` ("": all), each with the runs still shown in a cell."""
     cursor.execute(
         """
         SELECT latest.session::text, array_agg(latest.id::text)
@@ -188,23 +204,19 @@ def _latest_runs(cursor: Cursor, worksheet: str, session: str) -> list[tuple[str
         """,
         {"worksheet": worksheet, "session": session or None},
     )
-    return list(cursor.fetchall())
+    rest = [Missing(session, after, None)] if session else []
+    return rest + [Missing(later, 0, tuple(runs)) for later, runs in cursor.fetchall()]
 
 
-def _frames(cursor: Cursor, session: str, after: int, runs: list[str] | None) -> Iterator[bytes]:
-    """The frames of a session above `after`, of these runs only unless None."""
-    while True:
-        cursor.execute(
-            """
-            SELECT seq, frame FROM outputs
-            WHERE session = %s AND seq > %s AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
-            ORDER BY seq LIMIT %s
-            """,
-            (session, after, runs, runs, BATCH),
-        )
-        rows = cursor.fetchall()
-        for _, frame in rows:
-            yield bytes(frame)
-        if len(rows) < BATCH:
-            return
-        after = rows[-1][0]
+def frames(cursor: Cursor, part: Missing) -> list[tuple[int, bytes]]:
+    """The first frames of `part`, by seq, each an encoded `Message`; at most BATCH."""
+    runs = None if part.runs is None else list(part.runs)
+    cursor.execute(
+        """
+        SELECT seq, frame FROM outputs
+        WHERE session = %s AND seq > %s AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
+        ORDER BY seq LIMIT %s
+        """,
+        (part.session, part.after, runs, runs, BATCH),
+    )
+    return [(seq, bytes(frame)) for seq, frame in cursor.fetchall()]
