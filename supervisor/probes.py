@@ -59,7 +59,7 @@ def _holder(port: int) -> str:
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             listening = connection.status == psutil.CONN_LISTEN
-            if listening and connection.laddr[1] == port and connection.pid:
+            if listening and connection.laddr[1:] == (port,) and connection.pid:
                 name = psutil.Process(connection.pid).name()
                 return f" (used by {name}, pid {connection.pid})"
     return ""
