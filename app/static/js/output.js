@@ -1,0 +1,191 @@
+// The output of a cell: what its latest run sent, in order.
+//
+// Everything passes one queue that is emptied a few milliseconds per animation frame, so
+// that a flood of output leaves the page responsive, and "finished" is shown only when
+// all that came before it is.
+
+import { runs } from "./ansi.js"
+import { show } from "./bundle.js"
+import { element, styled } from "./dom.js"
+import { StreamText } from "./stream.js"
+import { Status, StreamName } from "./wire.js"
+
+const SLICE = 8 // ms of work per animation frame
+const PIECE = 256 * 1024 // characters written at once
+const SHOWN_ITEMS = 1000
+const NAMES = { [StreamName.STDOUT]: "stdout", [StreamName.STDERR]: "stderr" }
+
+export class Output {
+  #region
+  #handlers
+  #queue = []
+  #scheduled = false
+  #clearNext = false
+  #stream = null
+  #question = null
+  #items = []
+  #aside = []
+  #elided = null
+
+  /** `handlers`: reply(text) answers an input; finished(frame) when all of a run is shown. */
+  constructor(region, handlers) {
+    this.#region = region
+    this.#handlers = handlers
+  }
+
+  /** Forget everything: another run begins. The room is kept until there is something new. */
+  reset() {
+    this.#queue = []
+    this.#clearNext = false
+    this.#region.style.minHeight = `${this.#region.offsetHeight}px`
+    this.#empty()
+  }
+
+  /** Show one step of the run: the kind and value of a frame's content. */
+  add(kind, value) {
+    const last = this.#queue.at(-1)
+    if (kind === "stream" && last?.kind === "stream" && last.value.name === value.name
+        && last.value.text.length < PIECE) {
+      last.value = { name: value.name, text: last.value.text + value.text }
+    } else {
+      this.#queue.push({ kind, value })
+    }
+    this.#schedule()
+  }
+
+  /** An error that is not the run's own: refused, or the session died. */
+  fail(text) {
+    this.add("failure", text)
+  }
+
+  #schedule() {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    const turn = () => {
+      if (!this.#scheduled) return
+      this.#scheduled = false
+      cancelAnimationFrame(frame)
+      clearTimeout(timer)
+      this.#work()
+    }
+    const frame = requestAnimationFrame(turn)
+    const timer = setTimeout(turn, 250) // a hidden tab has no animation frames
+  }
+
+  #work() {
+    const until = performance.now() + SLICE
+    const { scrollHeight, scrollTop, clientHeight } = this.#region
+    const follows = scrollHeight - scrollTop - clientHeight < 32
+    do {
+      const { kind, value } = this.#queue.shift()
+      this.#take(kind, value)
+    } while (this.#queue.length && performance.now() < until)
+    if (follows) this.#region.scrollTop = this.#region.scrollHeight
+    if (this.#queue.length) this.#schedule()
+  }
+
+  #take(kind, value) {
+    if (kind === "clear") {
+      if (value.wait) this.#clearNext = true
+      else this.#empty()
+      return
+    }
+    if (kind === "finished") return this.#finish(value)
+    if (this.#clearNext) this.#empty()
+    this.#closeQuestion()
+    this.#region.style.minHeight = ""
+    if (kind === "stream") return this.#write(value)
+    this.#stream = null
+    if (kind === "bundle") this.#append(show(value.parts))
+    else if (kind === "traceback") this.#append(traceback(value))
+    else if (kind === "inputRequest") this.#ask(value)
+    else if (kind === "truncated") this.#append(element("p", { class: "truncated", text: truncated(value) }))
+    else if (kind === "failure") this.#append(element("p", { class: "failure", text: value }))
+  }
+
+  #write({ name, text }) {
+    if (this.#stream?.name !== name) {
+      this.#stream = { name, text: new StreamText(NAMES[name]) }
+      this.#append(this.#stream.text.element)
+    }
+    for (let at = 0; at < text.length; at += PIECE) this.#stream.text.write(text.slice(at, at + PIECE))
+  }
+
+  #append(item) {
+    this.#items.push(item)
+    this.#region.append(item)
+    while (this.#items.length > SHOWN_ITEMS) {
+      const oldest = this.#items.shift()
+      oldest.remove()
+      this.#aside.push(oldest)
+    }
+    if (this.#aside.length) this.#tellElided()
+  }
+
+  #tellElided() {
+    if (!this.#elided) {
+      this.#elided = element("p", { class: "elided" }, element("span"),
+        element("button", { type: "button", text: "Show all", onclick: () => this.#showEverything() }))
+      this.#region.prepend(this.#elided)
+    }
+    this.#elided.firstChild.textContent = `${this.#aside.length.toLocaleString("en")} earlier outputs are not shown.`
+  }
+
+  #showEverything() {
+    this.#elided.replaceWith(...this.#aside)
+    this.#elided = null
+    this.#aside = []
+    this.#items = []
+  }
+
+  #ask({ prompt, password }) {
+    const input = element("input", { type: password ? "password" : "text", autocomplete: "off", spellcheck: false })
+    const form = element("form", { class: "question" },
+      element("label", {}, element("span", { text: prompt || "Input" }), input),
+      element("button", { text: "Send" }))
+    form.onsubmit = event => {
+      event.preventDefault()
+      this.#handlers.reply(input.value)
+      this.#closeQuestion(password ? "••••" : input.value)
+    }
+    this.#append(form)
+    this.#question = { form, prompt }
+    if (this.#region.closest("section")?.contains(document.activeElement)) input.focus()
+  }
+
+  /** The form becomes a line that says what was asked and, if it was here, answered. */
+  #closeQuestion(answer = "") {
+    if (!this.#question) return
+    const { form, prompt } = this.#question
+    form.replaceWith(element("pre", { class: "stream answered", text: `${prompt}${answer}` }))
+    this.#question = null
+  }
+
+  #finish(value) {
+    this.#closeQuestion()
+    if (value.status === Status.DIED) {
+      this.#stream = null
+      this.#append(element("p", { class: "failure", text: `The session ended: ${value.reason || "no reason is known"}` }))
+    }
+    this.#region.style.minHeight = ""
+    this.#handlers.finished(value)
+  }
+
+  #empty() {
+    this.#region.replaceChildren()
+    this.#stream = this.#question = this.#elided = null
+    this.#items = []
+    this.#aside = []
+    this.#clearNext = false
+  }
+}
+
+function traceback({ name, value, text }) {
+  const told = text || [name, value].filter(Boolean).join(": ")
+  return element("pre", { class: "traceback" }, ...styled(runs(told).runs))
+}
+
+function truncated({ limit }) {
+  const megabytes = Math.round(Number(limit) / 1e5) / 10
+  return `Output truncated at ${megabytes} MB, the run continues.`
+}
