@@ -147,9 +147,7 @@ def _is_for(host: Pair, ca: Pair, names: Sequence[str]) -> bool:
     """Whether `ca` signed it, for all of `names`."""
     try:
         host.certificate.verify_directly_issued_by(ca.certificate)
-        extension = host.certificate.extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
+        extension = host.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
         return False
     return set(_general_names(names)) <= set(extension.value)

@@ -42,9 +42,7 @@ class Supervisor:
     `on_change` is called in the greenlet that keeps the service and must not raise.
     """
 
-    def __init__(
-        self, *, services: Sequence[Service], rules: Rules, on_change: OnChange
-    ) -> None:
+    def __init__(self, *, services: Sequence[Service], rules: Rules, on_change: OnChange) -> None:
         self._changed = Event()
         self._keepers = {
             one.name: _Keeper(service=one, rules=rules, on_change=on_change, host=self)

@@ -1,0 +1,122 @@
+"""What tests share: the patching, real services for the whole run, and a check for leaks."""
+
+from __future__ import annotations
+
+import warnings
+
+from gevent.monkey import MonkeyPatchWarning
+
+warnings.simplefilter("error", MonkeyPatchWarning)
+
+from app import green  # before anything else of ours
+
+green.activate()
+
+import ctypes
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.cache import Cache
+from app.db import Database
+from app.settings import ROOT, Settings
+from supervisor import catalog, locations
+from supervisor.memcached import memcached_servers
+from supervisor.postgresql import database_url
+from supervisor.supervisor import Supervisor
+from tests import host
+
+PR_SET_CHILD_SUBREAPER = 36
+LEAK_SECONDS = 10.0  # for what is ending already
+
+
+def pytest_sessionstart() -> None:
+    """Become the parent of orphans, so that the check at the end finds them."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if a process that it started is still there."""
+    children = psutil.Process().children(recursive=True)
+    _, leaked = psutil.wait_procs(children, timeout=LEAK_SECONDS)
+    for process in leaked:
+        words = " ".join(process.cmdline()) if process.is_running() else "gone meanwhile"
+        print(f"\nLEAKED by the tests: process {process.pid}: {words}")
+        process.kill()
+    if leaked:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return host.free_port
+
+
+@pytest.fixture
+def needs() -> Callable[[str], str]:
+    return host.needs
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with host.short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def host_settings() -> Iterator[Settings]:
+    """The settings of a host on which PostgreSQL and memcached run, for the whole session."""
+    with host.short_folder() as folder:
+        settings = host.settings_in(folder)
+        locations.make_all(settings)
+        supervisor = Supervisor(
+            services=catalog.support(settings),
+            rules=catalog.rules(settings),
+            on_change=lambda name, state, reason: None,
+        )
+        supervisor.start()
+        try:
+            failures = supervisor.wait_settled()
+            if failures:
+                host.missing(str(failures))
+            yield settings
+        finally:
+            supervisor.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated(host_settings: Settings) -> Iterator[Database]:
+    database = Database(
+        url=database_url(host_settings), connections=8, wait_seconds=10, statement_seconds=30
+    )
+    database.migrate(ROOT / "app" / "schema")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(migrated: Database) -> Database:
+    """A real PostgreSQL with the current schema and no rows."""
+    with migrated.transaction() as cursor:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables"
+            " WHERE schemaname = 'public' AND tablename <> 'migrations'"
+        )
+        row = cursor.fetchone()
+        assert row
+        cursor.execute(f"TRUNCATE {row[0]} RESTART IDENTITY CASCADE")
+    return migrated
+
+
+@pytest.fixture
+def memcached(host_settings: Settings) -> Iterator[Cache]:
+    """A real memcached; keys of earlier tests may be in it."""
+    servers = memcached_servers(host_settings)
+    if not servers:
+        host.missing("memcached")
+    cache = Cache(servers=servers, timeout=1.0)
+    yield cache
+    cache.close()
