@@ -14,6 +14,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+ALL = 2**63 - 1  # a seq that no frame has
 BATCH = 64  # frames a statement fetches; a stream frame has at most 64 KiB
 
 
@@ -150,13 +151,14 @@ def save_cell(cursor: Cursor, worksheet: str, id: str, position: float, code: st
 
 @dataclass(frozen=True)
 class Missing:
-    """Stored frames that a viewer lacks: those of `session` above seq `after`.
+    """Stored frames that a viewer lacks: those of `session` from above `after` to `up_to`.
 
     `runs`: of these runs only; None: of all.
     """
 
     session: str
     after: int
+    up_to: int
     runs: tuple[str, ...] | None
 
 
@@ -173,6 +175,17 @@ def recorded(cursor: Cursor, worksheet: str) -> tuple[str, int]:
     return (row[0], int(row[1])) if row else ("", 0)
 
 
+def live_server(cursor: Cursor, worksheet: str) -> str:
+    """host:port of the sage server that has the worksheet's live session, "" if none has."""
+    cursor.execute(
+        "SELECT server FROM sessions WHERE worksheet = %s AND ended IS NULL"
+        " ORDER BY started DESC LIMIT 1",
+        (worksheet,),
+    )
+    row = cursor.fetchone()
+    return row[0] if row else ""
+
+
 def knows_session(cursor: Cursor, worksheet: str, session: str) -> bool:
     cursor.execute(
         "SELECT 1 FROM sessions WHERE id = %s AND worksheet = %s", (session, worksheet)
@@ -181,9 +194,9 @@ def knows_session(cursor: Cursor, worksheet: str, session: str) -> bool:
 
 
 def missing(
-    cursor: Cursor, worksheet: str, *, session: str = "", after: int = 0
+    cursor: Cursor, worksheet: str, *, session: str, after: int, latest: str, up_to: int
 ) -> list[Missing]:
-    """What a viewer lacks, by session start.
+    """What a viewer lacks up to seq `up_to` of the `latest` session, by session start.
 
     A newcomer lacks the frames of each cell's latest run. One that has `session` up to the
     seq `after` lacks the rest of that session, whole, then of every later session the
@@ -204,8 +217,13 @@ def missing(
         """,
         {"worksheet": worksheet, "session": session or None},
     )
-    rest = [Missing(session, after, None)] if session else []
-    return rest + [Missing(later, 0, tuple(runs)) for later, runs in cursor.fetchall()]
+    found: list[tuple[str, int, tuple[str, ...] | None]] = []
+    if session:
+        found.append((session, after, None))
+    found += [(later, 0, tuple(runs)) for later, runs in cursor.fetchall()]
+    return [
+        Missing(each, start, up_to if each == latest else ALL, runs) for each, start, runs in found
+    ]
 
 
 def frames(cursor: Cursor, part: Missing) -> list[tuple[int, bytes]]:
@@ -214,9 +232,9 @@ def frames(cursor: Cursor, part: Missing) -> list[tuple[int, bytes]]:
     cursor.execute(
         """
         SELECT seq, frame FROM outputs
-        WHERE session = %s AND seq > %s AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
+        WHERE session = %s AND seq > %s AND seq <= %s AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
         ORDER BY seq LIMIT %s
         """,
-        (part.session, part.after, runs, runs, BATCH),
+        (part.session, part.after, part.up_to, runs, runs, BATCH),
     )
     return [(seq, bytes(frame)) for seq, frame in cursor.fetchall()]

@@ -1,0 +1,87 @@
+"""The browsers connected to this app server, each with a bounded outbox."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+
+from gevent.event import Event
+
+from app.wire.messages_pb2 import Message
+
+
+class Browser:
+    """One connected page. Anybody posts into its outbox; its own greenlet empties it."""
+
+    def __init__(self, *, account: str, worksheet: str, outbox: int) -> None:
+        """`outbox`: bytes that may wait to be sent."""
+        self.id = str(uuid.uuid4())
+        self.account = account
+        self.worksheet = worksheet
+        self._limit = outbox
+        self._payloads: deque[bytes] = deque()
+        self._size = 0
+        self._filled = Event()
+        self._emptied = Event()
+        self.overflowed = False
+
+    def post(self, payload: bytes) -> None:
+        """Put an encoded message into the outbox, without waiting.
+
+        What overflows it is dropped, and with it the connection: the page comes back and
+        asks for what it lacks. Frames never overflow it, as the sage server sends only a
+        window ahead of what the page has acknowledged.
+        """
+        if self._size > self._limit:
+            self.overflowed = True
+        else:
+            self._payloads.append(payload)
+            self._size += len(payload)
+        self._filled.set()
+
+    def post_message(self, message: Message) -> None:
+        self.post(message.SerializeToString())
+
+    def post_slowly(self, payload: bytes) -> None:
+        """As `post`, but wait while the outbox is more than half full."""
+        while self._size > self._limit // 2:
+            self._emptied.clear()
+            self._emptied.wait()
+        self.post(payload)
+
+    def take(self, timeout: float) -> list[bytes]:
+        """What is in the outbox, waiting for it at most `timeout` seconds."""
+        if not self._payloads:
+            self._filled.clear()
+            self._filled.wait(timeout)
+        payloads = list(self._payloads)
+        self._payloads.clear()
+        self._size = 0
+        self._emptied.set()
+        return payloads
+
+
+class Browsers:
+    def __init__(self) -> None:
+        self._by_id: dict[str, Browser] = {}
+        self._by_worksheet: dict[str, dict[str, Browser]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, browser: Browser) -> None:
+        self._by_id[browser.id] = browser
+        self._by_worksheet.setdefault(browser.worksheet, {})[browser.id] = browser
+
+    def remove(self, browser: Browser) -> None:
+        self._by_id.pop(browser.id, None)
+        mates = self._by_worksheet.get(browser.worksheet, {})
+        mates.pop(browser.id, None)
+        if not mates:
+            self._by_worksheet.pop(browser.worksheet, None)
+
+    def find(self, id: str) -> Browser | None:
+        return self._by_id.get(id)
+
+    def watching(self, worksheet: str) -> list[Browser]:
+        return list(self._by_worksheet.get(worksheet, {}).values())

@@ -1,0 +1,155 @@
+"""Streams to the sage servers of the site: one each, kept up, shared by all viewers.
+
+A stream is opened when it is first needed and reopened, with growing pauses, when it is
+lost. Each viewer has a channel of it; the greenlet that reads the stream hands messages
+over and never waits for a viewer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import ssl
+from typing import Protocol
+
+import gevent
+from gevent import socket as gevent_socket
+
+from app.settings import Wire
+from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError, Received
+from app.wire.messages_pb2 import Hello, Message
+from app.wire.stream import Stream
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between tries to reach a server
+
+log = logging.getLogger(__name__)
+
+
+class NodeDown(Exception):
+    """The server can't be reached now; the text says why."""
+
+
+class Channel(Protocol):
+    """What a viewer is to its node. Nothing here may wait."""
+
+    def receive(self, received: Received) -> None: ...
+    def node_lost(self, reason: str) -> None: ...
+    def node_found(self) -> None: ...
+
+
+class Node:
+    def __init__(
+        self, address: str, *, name: str, token: str, context: ssl.SSLContext, wire: Wire
+    ) -> None:
+        """`address`: host:port of the server; `name`: what this app server calls itself."""
+        self.address = address
+        self._name = name
+        self._token = token
+        self._context = context
+        self._wire = wire
+        self._numbers = itertools.count(1)
+        self._channels: dict[int, Channel] = {}
+        self._stream: Stream | None = None
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self.failure = "not yet reached"
+
+    @property
+    def is_up(self) -> bool:
+        return self._stream is not None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        if self._stream is not None:
+            self._stream.close()
+
+    def open(self, channel: Channel) -> int:
+        """A channel's number, for `send`."""
+        number = next(self._numbers)
+        self._channels[number] = channel
+        return number
+
+    def close(self, number: int) -> None:
+        self._channels.pop(number, None)
+
+    def send(self, number: int, message: Message) -> None:
+        """Send on a channel. Raises NodeDown."""
+        if self._stream is None:
+            raise NodeDown(self.failure)
+        message.channel = number
+        try:
+            self._stream.send(message)
+        except OSError as error:
+            raise NodeDown(str(error)) from error
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                stream = self._connect()
+            except (OSError, ProtocolError) as error:
+                self._say_lost(f"{self.address}: {error}")
+                gevent.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            self._stream, self.failure = stream, ""
+            log.info("connected with the sage server %s", self.address)
+            for channel in list(self._channels.values()):
+                gevent.spawn(channel.node_found)
+            reason = self._read(stream)
+            self._stream = None
+            stream.close()
+            self._say_lost(f"{self.address}: {reason}")
+
+    def _say_lost(self, reason: str) -> None:
+        if reason != self.failure:
+            log.warning("no stream to the sage server: %s", reason)
+        self.failure = reason
+        for channel in list(self._channels.values()):
+            channel.node_lost(reason)
+
+    def _connect(self) -> Stream:
+        host, _, port = self.address.rpartition(":")
+        raw = gevent_socket.create_connection((host, int(port)), timeout=self._wire.hello_seconds)
+        try:
+            secured = self._context.wrap_socket(raw, server_hostname=host)
+        except (OSError, ssl.CertificateError):
+            raw.close()
+            raise
+        stream = Stream(
+            secured, max_message=self._wire.max_message, silence=self._wire.silence
+        )
+        try:
+            stream.send(
+                Message(
+                    hello=Hello(
+                        version=PROTOCOL_VERSION, token=self._token, node=self._name, role="app"
+                    )
+                )
+            )
+            stream.expect_hello(self._wire.hello_seconds)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _read(self, stream: Stream) -> str:
+        """Hand over what comes until the stream ends; why it did."""
+        while True:
+            try:
+                received = stream.receive()
+            except Malformed as error:
+                log.warning("%s: %s", self.address, error)
+                continue
+            except (OSError, ProtocolError) as error:
+                return str(error)
+            if received is None:
+                return "the server closed the connection"
+            channel = self._channels.get(received.message.channel)
+            if channel is not None:
+                channel.receive(received)

@@ -1,0 +1,179 @@
+"""Which session serves a worksheet, where it runs, and how a browser watches it.
+
+A browser that attaches gets, in this order: the worksheet as stored, what the database has
+of its output, and from the sage server the rest and all that follows. What it says it has
+already, it does not get again. With the database away it gets what the sage server keeps.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from dataclasses import dataclass, replace
+
+from app import worksheets
+from app.browsers import Browser
+from app.db import Database, Unavailable
+from app.delivery import Delivery
+from app.nodes import Node, NodeDown
+from app.wire.decoder import Received
+from app.wire.messages_pb2 import (
+    Attach,
+    Cell,
+    Detach,
+    Message,
+    Refused,
+    Saving,
+    State,
+    Worksheet,
+)
+from app.worksheets import Missing, Sheet
+
+log = logging.getLogger(__name__)
+UNREACHED = "the Sage server can't be reached"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the database says to a browser that attaches."""
+
+    sheet: Sheet
+    missing: list[Missing]
+    session: str  # the database has the output of this session ...
+    after: int  # ... up to this seq
+    server: str  # the sage server of the live session, if there is one
+
+
+class Sessions:
+    def __init__(self, *, database: Database, delivery: Delivery) -> None:
+        self._database = database
+        self._nodes = delivery.nodes
+
+    def watch(self, browser: Browser) -> Watch:
+        return Watch(browser, self)
+
+    def stored(self, browser: Browser, session: str, after: int) -> Stored | None:
+        """What `browser` lacks, None if it has no such worksheet. Raises Unavailable."""
+        with self._database.transaction() as cursor:
+            sheet = worksheets.load(cursor, browser.account, browser.worksheet)
+            if sheet is None:
+                return None
+            server = worksheets.live_server(cursor, sheet.id)
+            if session and not worksheets.knows_session(cursor, sheet.id, session):
+                return Stored(sheet, [], session, after, server)
+            # The page ignores what is not above the last seq it has seen of a session, so
+            # nothing above the seq that the sage server goes on from may be sent before.
+            latest, recorded = worksheets.recorded(cursor, sheet.id)
+            missing = worksheets.missing(
+                cursor, sheet.id, session=session, after=after, latest=latest, up_to=recorded
+            )
+            if latest == session:
+                recorded = max(recorded, after)
+            return Stored(sheet, missing, latest, recorded, server)
+
+    def send_stored(self, browser: Browser, part: Missing) -> None:
+        """Send `browser` a part of what it lacks. Raises Unavailable."""
+        while True:
+            with self._database.transaction() as cursor:
+                page = worksheets.frames(cursor, part)
+            for _, payload in page:
+                browser.post_slowly(payload)
+            if len(page) < worksheets.BATCH:
+                return
+            part = replace(part, after=page[-1][0])
+
+    def place(self, worksheet: str, server: str) -> Node:
+        """The node of a worksheet's session: `server` if it is one of ours, else a fixed choice."""
+        if server in self._nodes:
+            return self._nodes[server]
+        addresses = sorted(self._nodes)
+        return self._nodes[addresses[zlib.crc32(worksheet.encode()) % len(addresses)]]
+
+
+class Watch:
+    """A browser's view of its worksheet's sessions, and its way to them."""
+
+    def __init__(self, browser: Browser, sessions: Sessions) -> None:
+        self._browser = browser
+        self._sessions = sessions
+        self._node: Node | None = None
+        self._channel = 0
+        self._session = ""
+        self._after = 0
+
+    def attach(self, session: str, after: int) -> bool:
+        """Show everything behind seq `after` of `session`; whether the worksheet exists."""
+        self.close()
+        self._session, self._after = session, after
+        server = ""
+        try:
+            stored = self._sessions.stored(self._browser, session, after)
+            if stored is None:
+                return False
+            self._browser.post_message(_worksheet(stored.sheet))
+            for part in stored.missing:
+                self._sessions.send_stored(self._browser, part)
+            self._session, self._after, server = stored.session, stored.after, stored.server
+        except Unavailable as error:
+            unknown = Worksheet(id=self._browser.worksheet, stored=False)
+            self._browser.post_message(Message(worksheet=unknown))
+            self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
+        self._node = self._sessions.place(self._browser.worksheet, server)
+        self._channel = self._node.open(self)
+        if self._node.is_up:
+            self.node_found()
+        else:
+            self.node_lost(self._node.failure)
+        return True
+
+    def send(self, message: Message, about: str = "") -> None:
+        """Pass a browser's message on to its session; if that fails, the browser is told."""
+        try:
+            if self._node is None:
+                raise NodeDown("attach to a worksheet first")
+            self._node.send(self._channel, message)
+        except NodeDown as error:
+            reason = f"{UNREACHED} ({error}); your code is safe, try again in a moment"
+            self._browser.post_message(Message(refused=Refused(reason=reason, about=about)))
+
+    def close(self) -> None:
+        if self._node is None:
+            return
+        try:
+            self._node.send(self._channel, Message(detach=Detach()))
+        except NodeDown:
+            pass  # its viewers are gone with the stream
+        self._node.close(self._channel)
+        self._node = None
+
+    # -- Called by the node ----------------------------------------------------------
+
+    def receive(self, received: Received) -> None:
+        if received.message.HasField("frame"):
+            self._session = received.message.frame.session
+            self._after = received.message.frame.seq
+        self._browser.post(received.raw)
+
+    def node_lost(self, reason: str) -> None:
+        state = State(kind=State.STARTING, reason=f"{UNREACHED} ({reason})")
+        self._browser.post_message(Message(state=state))
+
+    def node_found(self) -> None:
+        if self._node is None:
+            return
+        attach = Attach(
+            worksheet=self._browser.worksheet, session=self._session, after=self._after
+        )
+        try:
+            self._node.send(self._channel, Message(attach=attach))
+        except NodeDown as error:
+            self.node_lost(str(error))
+
+
+def _worksheet(sheet: Sheet) -> Message:
+    cells = [
+        Cell(id=cell.id, position=cell.position, code=cell.code, revision=cell.revision,
+             run=cell.run or "")
+        for cell in sheet.cells
+    ]
+    return Message(worksheet=Worksheet(id=sheet.id, title=sheet.title, cells=cells, stored=True))

@@ -1,0 +1,43 @@
+"""The web side of the app role: `create_app` wires one file per kind of page or endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flask
+
+from app.db import Database
+from app.settings import ROOT, Settings
+from app.web import pages, status
+from app.web.access import Access
+from app.web.socket import Sockets
+from app.web.status import Snapshot
+
+
+def create_app(
+    *,
+    settings: Settings,
+    database: Database,
+    sockets: Sockets,
+    snapshot: Callable[[], Snapshot],
+    token: str,
+) -> flask.Flask:
+    """The Flask application. `token`: the site's, for its own tools."""
+    app = flask.Flask(
+        "salvus",
+        root_path=str(ROOT / "app"),
+        static_folder="static",
+        template_folder="templates",
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
+    app.before_request(Access(database=database, settings=settings, token=token).check)
+    pages.register(app, database=database, settings=settings)
+    status.register(app, snapshot=snapshot)
+    sockets.register(app)
+
+    @app.get("/alive")
+    def alive() -> dict[str, bool]:
+        """Whether this process answers: for load balancers and probes."""
+        return {"alive": True}
+
+    return app

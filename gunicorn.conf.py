@@ -1,0 +1,53 @@
+"""gunicorn's settings for `gunicorn salvus:app`: one gevent worker, and its beginning and end."""
+
+from app import green  # noqa: F401, I001  (patches; must stay the first import)
+
+import logging
+from typing import Any
+
+import gevent
+
+from app import settings as settings_file
+
+settings = settings_file.read()
+
+bind = f"{settings.app.host}:{settings.app.port}"
+worker_class = "gevent"
+workers = 1
+worker_connections = 20_000  # WebSockets count too
+keepalive = 2  # idle connections would hold up a stop
+timeout = 60
+graceful_timeout = 5
+control_socket_disable = True
+proc_name = "salvus-app"
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"level": "INFO", "handlers": ["stderr"]},
+    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
+}
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the roles of this process, and see to it that pages hear of its end."""
+    import salvus
+
+    salvus.site.start()
+    gevent.spawn(_watch, worker, salvus.site)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Stop the roles of this process, once nobody is connected any more."""
+    import salvus
+
+    salvus.site.stop()
+
+
+def _watch(worker: Any, site: Any) -> None:
+    """gunicorn waits for WebSockets to end by themselves; they don't, so tell them to."""
+    while worker.alive:
+        gevent.sleep(0.05)
+    logging.getLogger("salvus").info("stopping")
+    site.leave()

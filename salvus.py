@@ -1,0 +1,347 @@
+"""Salvus: self-hosted SageMath in the browser.
+
+`gunicorn salvus:app` runs the small form: pages, Sage sessions and monitor in one process,
+with PostgreSQL and memcached found or started for it. `python salvus.py supervise` runs a
+whole host, each part a process of its own. This file wires the parts and does nothing else.
+"""
+
+from app import green  # patches; must stay the first import
+
+import json
+import logging
+import signal
+import sys
+import urllib.error
+import urllib.request
+from typing import Any
+
+import click
+import gevent
+from gevent.event import Event
+
+from app import accounts
+from app import settings as settings_file
+from app.browsers import Browsers
+from app.cache import Cache
+from app.db import Database, MigrationError, Unavailable
+from app.delivery import Delivery
+from app.nodes import Node
+from app.sage import sandbox
+from app.sage.pool import Pool, PoolError
+from app.sage.recorder import Recorder
+from app.sage.server import SageServer
+from app.sessions import Sessions
+from app.settings import ROOT, Settings, SettingsError
+from app.token import site_token
+from app.web import create_app
+from app.web.socket import Sockets
+from app.wire.tls import Identity, client_context, server_context
+from supervisor import catalog, certs, locations, memcached, postgresql
+from supervisor.lock import Lock
+from supervisor.service import CannotStart, State
+from supervisor.supervisor import Supervisor
+
+VERSION = "0.1.0"
+DATABASE_RETRY = 1.0  # seconds between tries to reach it at start
+
+log = logging.getLogger("salvus")
+
+
+def prepared() -> Settings:
+    """The settings, and the folders they name. Raises SettingsError, CannotStart."""
+    settings = settings_file.read()
+    locations.make_all(settings)
+    return settings
+
+
+def connect(settings: Settings) -> Database:
+    """The site's database, as this process uses it."""
+    return Database(
+        url=postgresql.database_url(settings),
+        connections=settings.database.connections,
+        wait_seconds=settings.database.wait_seconds,
+        statement_seconds=settings.database.statement_seconds,
+    )
+
+
+def identity(settings: Settings) -> Identity:
+    """This host's certificate, made or renewed if need be."""
+    paths = certs.ensure(settings.data_dir, [settings.sage.host, settings.app.host])
+    return Identity(ca=paths.ca, certificate=paths.certificate, key=paths.key)
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema up to date, waiting for the database as long as it takes."""
+    complained = False
+    while True:
+        try:
+            database.migrate(ROOT / "app" / "schema")
+            return
+        except Unavailable as error:
+            if not complained:
+                log.warning("waiting for the database: %s", error)
+            complained = True
+            gevent.sleep(DATABASE_RETRY)
+
+
+def first_address(settings: Settings, database: Database) -> str:
+    """A new address that signs the owner's browser in, once. Raises Unavailable."""
+    with database.transaction() as cursor:
+        token = accounts.invite(
+            cursor, accounts.owner(cursor), settings.app.first_address_hours
+        )
+    base = settings.app.address or f"http://{settings.app.host}:{settings.app.port}"
+    return f"{base}/?token={token}"
+
+
+class SageRole:
+    """The pool, its server and its recorder."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        found = sandbox.examine()
+        for protection, state in found.report.items():
+            log.info("protection of sessions: %s: %s", protection, state)
+        address = f"{settings.sage.host}:{settings.sage.port}"
+        self.pool = Pool(settings=settings, address=address, sandbox=found)
+        self._server = SageServer(
+            pool=self.pool,
+            settings=settings,
+            token=site_token(settings.data_dir),
+            context=server_context(identity(settings)),
+        )
+        self.recorder = Recorder(
+            pool=self.pool, database=database, interval=settings.database.write_seconds
+        )
+
+    def start(self) -> None:
+        """Start, and return once sessions can be had. Raises PoolError, OSError."""
+        self.pool.start()
+        self.recorder.start()
+        self.pool.wait_ready(self._settings.sage.start_seconds)
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+        self.pool.stop()
+        self.recorder.stop()
+
+
+class Site:
+    """What `gunicorn salvus:app` runs: the app role and, in the small form, the others."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._token = site_token(settings.data_dir)
+        self.database = connect(settings)
+        self.cache = Cache(
+            servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
+        )
+        context = client_context(identity(settings))
+        name = f"{settings.app.host}:{settings.app.port}"
+        self.nodes = [
+            Node(address, name=name, token=self._token, context=context, wire=settings.wire)
+            for address in settings.sage_servers
+        ]
+        self.browsers = Browsers()
+        delivery = Delivery(browsers=self.browsers, nodes=self.nodes)
+        self._sockets = Sockets(
+            settings=settings,
+            database=self.database,
+            sessions=Sessions(database=self.database, delivery=delivery),
+            delivery=delivery,
+        )
+        self.wsgi = create_app(
+            settings=settings,
+            database=self.database,
+            sockets=self._sockets,
+            snapshot=self.snapshot,
+            token=self._token,
+        )
+        self._sage: SageRole | None = None
+        self._support: Supervisor | None = None
+        self._lock: Lock | None = None
+
+    def start(self) -> None:
+        """Start everything, without waiting for it: pages say what is not yet there."""
+        green.activate()
+        for node in self.nodes:
+            node.start()
+        gevent.spawn(self._start_rest)
+
+    def leave(self) -> None:
+        """Tell the open pages to come back, elsewhere or later."""
+        self._sockets.leave()
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+        if self._sage is not None:
+            self._sage.stop()
+        self.database.close()
+        self.cache.close()
+        if self._support is not None:
+            self._support.stop()
+        if self._lock is not None:
+            self._lock.release()
+
+    def snapshot(self) -> Any:
+        """What the status page shows."""
+        return {}
+
+    def _start_rest(self) -> None:
+        try:
+            if "sage" in self.settings.app.roles:
+                self._start_support()
+            migrate(self.database)
+            if "sage" in self.settings.app.roles:
+                print(f"Salvus: {first_address(self.settings, self.database)}", flush=True)
+                self._sage = SageRole(self.settings, self.database)
+                self._sage.start()
+        except (CannotStart, MigrationError, PoolError, OSError) as error:
+            log.critical("%s", error)
+            gevent.get_hub().parent.throw(SystemExit(3))
+
+    def _start_support(self) -> None:
+        """Bring up the PostgreSQL and memcached that the settings leave to us."""
+        self._lock = Lock(self.settings.data_dir, wait_seconds=10)
+        self._support = Supervisor(
+            services=catalog.support(self.settings),
+            rules=catalog.rules(self.settings),
+            on_change=_log_change,
+        )
+        self._support.start()
+        if failures := self._support.wait_settled():
+            raise CannotStart("; ".join(f"{name}: {why}" for name, why in failures.items()))
+
+
+def _log_change(name: str, state: State, reason: str) -> None:
+    log.info("%s: %s%s", name, state.value, f" ({reason})" if reason else "")
+
+
+# --- The command line -----------------------------------------------------------
+
+
+class Commands(click.Group):
+    """Shows the operator's mistakes as a line, not as a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (SettingsError, CannotStart, MigrationError, PoolError, Unavailable) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, "--version", prog_name="salvus")
+@click.option("-v", "--verbose", is_flag=True, help="Say more about what happens.")
+def main(verbose: bool) -> None:
+    """Salvus: self-hosted SageMath in the browser."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    green.activate()
+
+
+@main.command()
+def supervise() -> None:
+    """Run this host: PostgreSQL, memcached, Sage and the web site, until Ctrl-C."""
+    settings = prepared()
+    lock = Lock(settings.data_dir)
+    stopping = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, stopping.set)
+    for notice in catalog.notices(settings):
+        click.echo(notice)
+    host = Supervisor(
+        services=catalog.whole_site(settings), rules=catalog.rules(settings), on_change=_echo
+    )
+    host.start()
+    telling = gevent.spawn(_tell_address, host, settings)
+    stopping.wait()
+    click.echo("stopping …")
+    telling.kill()
+    host.stop()
+    lock.release()
+
+
+def _tell_address(host: Supervisor, settings: Settings) -> None:
+    """Print where the site is, once it is there."""
+    failures = host.wait_settled()
+    for name, why in failures.items():
+        click.secho(f"{name}: {why}", fg="red", err=True)
+    if failures:
+        return
+    try:
+        address = first_address(settings, connect(settings))
+    except Unavailable as error:
+        click.secho(f"no address can be given: {error}", fg="red", err=True)
+        return
+    click.echo(f"\nSalvus is up. Open this address; it signs one browser in:\n\n  {address}\n")
+    click.echo("Ctrl-C stops everything; `python salvus.py address` makes another address.")
+
+
+def _echo(name: str, state: State, reason: str) -> None:
+    colour = {"up": "green", "starting": "yellow"}.get(state.value)
+    click.echo(f"{name:14}{click.style(state.value, fg=colour)}  {reason}".rstrip())
+
+
+@main.command()
+def sage() -> None:
+    """Run a sage server: warm Sage, and the sessions forked from it."""
+    logging.getLogger().setLevel(logging.INFO)
+    settings = prepared()
+    database = connect(settings)
+    role = SageRole(settings, database)
+    stopping = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, stopping.set)
+    preparing = gevent.spawn(migrate, database)
+    try:
+        role.start()
+        stopping.wait()
+    except OSError as error:
+        raise click.ClickException(f"{error.strerror or error}") from error
+    finally:
+        preparing.kill()
+        role.stop()
+
+
+@main.command()
+def address() -> None:
+    """Print a new address that signs one browser in."""
+    settings = settings_file.read()
+    click.echo(first_address(settings, connect(settings)))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(as_json: bool) -> None:
+    """Show what runs, as the running site says."""
+    settings = settings_file.read()
+    request = urllib.request.Request(
+        f"http://{settings.app.host}:{settings.app.port}/status",
+        headers={
+            "Accept": "application/json",
+            "Authorization": f"Bearer {site_token(settings.data_dir)}",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            found = json.load(response)
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise click.ClickException(
+            f"no app server answers at {request.full_url} ({error}); is it running?"
+        ) from error
+    click.echo(json.dumps(found, indent=2) if as_json else found)
+
+
+if __name__ == "__main__":
+    main()
+else:
+    try:
+        site = Site(prepared())
+    except (SettingsError, CannotStart, OSError) as error:
+        sys.exit(f"salvus: {error}")
+    app = site.wsgi
