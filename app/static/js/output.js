@@ -76,10 +76,10 @@ export class Output {
     const until = performance.now() + SLICE
     const { scrollHeight, scrollTop, clientHeight } = this.#region
     const follows = scrollHeight - scrollTop - clientHeight < 32
-    do {
+    while (this.#queue.length && performance.now() < until) {
       const { kind, value } = this.#queue.shift()
       this.#take(kind, value)
-    } while (this.#queue.length && performance.now() < until)
+    }
     if (follows) this.#region.scrollTop = this.#region.scrollHeight
     if (this.#queue.length) this.#schedule()
   }

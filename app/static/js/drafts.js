@@ -1,0 +1,47 @@
+// What was typed and is not stored yet, kept in this browser until it is.
+//
+// Tabs of one browser share the storage. A tab takes up its own drafts at once (after a
+// reload), but those of another only when they have come to rest: that tab may be alive
+// and about to store something newer.
+
+import { uuid } from "./ids.js"
+
+export const REST = 2000 // ms
+
+export class Drafts {
+  #prefix
+  #tab
+
+  constructor(worksheet) {
+    this.#prefix = `salvus:draft:${worksheet}:`
+    this.#tab = sessionStorage.getItem("salvus:tab") ?? uuid()
+    sessionStorage.setItem("salvus:tab", this.#tab)
+  }
+
+  /** Keep the draft of a cell; false if this browser can't (storage full or forbidden). */
+  keep(cell, position, code) {
+    const draft = { position, code, tab: this.#tab, time: Date.now() }
+    try {
+      localStorage.setItem(this.#prefix + cell, JSON.stringify(draft))
+    } catch {
+      return false
+    }
+    return true
+  }
+
+  drop(cell) {
+    localStorage.removeItem(this.#prefix + cell)
+  }
+
+  /** [{cell, position, code}] that nobody else is about to store. */
+  restored() {
+    const found = []
+    for (const [key, text] of Object.entries(localStorage)) {
+      if (!key.startsWith(this.#prefix)) continue
+      const { position, code, tab, time } = JSON.parse(text)
+      if (tab !== this.#tab && Math.abs(Date.now() - time) < REST) continue
+      found.push({ cell: key.slice(this.#prefix.length), position, code })
+    }
+    return found
+  }
+}

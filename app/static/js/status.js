@@ -1,0 +1,23 @@
+// The state of connection and session in words. Pure.
+
+import { Kind } from "./wire.js"
+
+const WORDS = {
+  [Kind.NONE]: "idle",
+  [Kind.STARTING]: "starting",
+  [Kind.IDLE]: "idle",
+  [Kind.BUSY]: "busy",
+  [Kind.DEAD]: "dead",
+}
+
+/**
+ * {word, detail} for a connection ("new", "open", "lost" or "refused", with its reason)
+ * and the session's latest State, null before the first.
+ */
+export function describe(connection, reason, state) {
+  if (connection === "refused") return { word: "dead", detail: reason }
+  if (connection === "lost") return { word: "reconnecting", detail: reason }
+  if (connection === "new" || !state) return { word: "connecting", detail: "" }
+  const none = state.kind === Kind.NONE ? "a session starts when you run a cell" : ""
+  return { word: WORDS[state.kind], detail: state.reason || none }
+}
