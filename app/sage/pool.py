@@ -34,7 +34,7 @@ from app.wire.stream import Stream
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between a zygote's death and the next one
 STEADY = 60.0  # seconds after which a zygote counts as having worked
-PIPE_SIZE = 1 << 18
+SPARE_RETRY = 1.0  # seconds until a spare that died is replaced
 ZYGOTE_ENVIRONMENT = {
     # Libraries that would start threads, which do not survive a fork.
     "OPENBLAS_NUM_THREADS": "1",
@@ -224,7 +224,8 @@ class Pool:
         del self._sessions[session.id]
         if session in self._spares:
             self._spares.remove(session)
-            gevent.spawn(self._refill)
+            log.error("a spare session died: %s", session.end_reason)
+            gevent.spawn_later(SPARE_RETRY, self._refill)
         if session.journal is not None:
             timeline = self.timeline(session.journal.opened.worksheet)
             if timeline.live is session:

@@ -60,7 +60,7 @@ class SageServer:
         try:
             secured = self._context.wrap_socket(raw, server_side=True)
         except OSError as error:
-            log.warning("%s:%d: no TLS: %s", *address[:2], error)
+            log.info("%s:%d: no TLS: %s", *address[:2], error)
             raw.close()
             return
         stream = Stream(

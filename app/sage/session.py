@@ -66,7 +66,7 @@ class Session:
         self._process: Stream | None = None
         self._stdout = -1
         self._readable = Event()
-        self._exit_reason: str | None = None
+        self.end_reason: str | None = None  # once its process has ended
         self._killed_because = ""
         self._splitter = Splitter(secret)
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
@@ -149,7 +149,7 @@ class Session:
 
     def exited(self, reason: str) -> None:
         """The process has ended; what it said before is still read."""
-        self._exit_reason = self._killed_because or reason
+        self.end_reason = self._killed_because or reason
         self._readable.set()
         if self._process is not None:
             gevent.spawn_later(LAST_WORDS, self._process.close)
@@ -165,14 +165,14 @@ class Session:
         try:
             self._read_all()
         except (ProtocolError, OSError) as error:
-            if self._exit_reason is None:
+            if self.end_reason is None:
                 self.kill(f"it broke its own connection to the server ({error})")
         except Exception:
             log.exception("session %s: our own mistake; it is ended", self.id)
             self.kill("the server made a mistake; see its log")
-        if self._exit_reason is None and not self._killed_because:
+        if self.end_reason is None and not self._killed_because:
             self.kill("it closed its own connection to the server")
-        while self._exit_reason is None:
+        while self.end_reason is None:
             self._readable.wait()
         self._finish()
 
@@ -193,7 +193,7 @@ class Session:
             try:
                 return os.read(self._stdout, READ)
             except BlockingIOError:
-                if self._exit_reason is not None:
+                if self.end_reason is not None:
                     return b""
             self._readable.clear()
             watcher = get_hub().loop.io(self._stdout, 1)
@@ -292,7 +292,7 @@ class Session:
         self._keep(step)
         self._last_run, self._current, self._started = run, None, False
         self._interrupt_early = False
-        if self._exit_reason is None:
+        if self.end_reason is None:
             self._next()
             self._show_state()
 
@@ -320,7 +320,7 @@ class Session:
 
     def _finish(self) -> None:
         """Everything is read: end the runs, the journal, and this session."""
-        reason = self._exit_reason or "unknown"
+        reason = self.end_reason or "unknown"
         if self._process is not None:
             self._process.close()
             os.close(self._stdout)

@@ -118,7 +118,9 @@ class Zygote:
             sys.path.insert(0, "")
             _reseed()
             self._shell.run_cell("1+1", store_history=False)  # touches the pages a run needs
-            Worker(self._shell, socket.socket(fileno=connection), order.mark).serve()
+            to_server = socket.socket(fileno=connection)
+            to_server.setblocking(True)  # it was made by a cooperative process
+            Worker(self._shell, to_server, order.mark).serve()
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -150,6 +152,7 @@ def _words(status: int) -> str:
 
 def main() -> NoReturn:
     control = socket.socket(fileno=int(os.environ.pop(CONTROL)))
+    control.setblocking(True)  # it was made by a cooperative process
     options = json.loads(os.environ.pop(OPTIONS))
     die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

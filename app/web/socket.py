@@ -47,7 +47,7 @@ class Leaving(Exception):
     """The server stops; thrown into every connection's greenlet."""
 
 
-class Handled:
+class Handled(flask.Response):
     """An answer that was given on the socket itself: nothing is left for gunicorn to say."""
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -111,7 +111,7 @@ class Sockets:
     def leave(self) -> None:
         """Say goodbye to every page, so that it comes back at once, elsewhere."""
         for greenlet in list(self._greenlets):
-            gevent.kill(greenlet, Leaving, block=False)
+            gevent.kill(greenlet, Leaving)
 
     def _converse(self, connection: WebSocket, browser: Browser) -> None:
         watch = self._sessions.watch(browser)
