@@ -9,10 +9,14 @@ from app import green  # patches; must stay the first import
 
 import json
 import logging
+import os
+import platform
 import signal
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -35,7 +39,11 @@ from app.settings import ROOT, Settings, SettingsError
 from app.token import site_token
 from app.web import create_app
 from app.web.socket import Sockets
+from app.web.status import ServiceStatus, SessionStatus, Snapshot, duration, size
 from app.wire.tls import Identity, client_context, server_context
+from monitor import queries
+from monitor.monitor import Monitor
+from monitor.samples import HubLag, Watched
 from supervisor import catalog, certs, locations, memcached, postgresql
 from supervisor.lock import Lock
 from supervisor.service import CannotStart, State
@@ -110,6 +118,7 @@ class SageRole:
             token=site_token(settings.data_dir),
             context=server_context(identity(settings)),
         )
+        self.protection = dict(found.report)
         self.recorder = Recorder(
             pool=self.pool, database=database, interval=settings.database.write_seconds
         )
@@ -144,11 +153,13 @@ class Site:
             for address in settings.sage_servers
         ]
         self.browsers = Browsers()
+        self._lag = HubLag(window=settings.monitor.interval)
         delivery = Delivery(browsers=self.browsers, nodes=self.nodes)
+        self._sessions = Sessions(database=self.database, delivery=delivery)
         self._sockets = Sockets(
             settings=settings,
             database=self.database,
-            sessions=Sessions(database=self.database, delivery=delivery),
+            sessions=self._sessions,
             delivery=delivery,
         )
         self.wsgi = create_app(
@@ -160,11 +171,13 @@ class Site:
         )
         self._sage: SageRole | None = None
         self._support: Supervisor | None = None
+        self._monitor: Monitor | None = None
         self._lock: Lock | None = None
 
     def start(self) -> None:
         """Start everything, without waiting for it: pages say what is not yet there."""
         green.activate()
+        self._lag.start()
         for node in self.nodes:
             node.start()
         gevent.spawn(self._start_rest)
@@ -176,6 +189,8 @@ class Site:
     def stop(self) -> None:
         for node in self.nodes:
             node.stop()
+        if self._monitor is not None:
+            self._monitor.stop()
         if self._sage is not None:
             self._sage.stop()
         self.database.close()
@@ -185,9 +200,54 @@ class Site:
         if self._lock is not None:
             self._lock.release()
 
-    def snapshot(self) -> Any:
-        """What the status page shows."""
-        return {}
+    def snapshot(self) -> Snapshot:
+        """What the status page shows; of what can't be asked now, why."""
+        now = Snapshot(
+            site=self.settings.site.name,
+            node=f"{self.settings.app.host}:{self.settings.app.port}",
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            roles=list(self.settings.app.roles),
+            hub_lag=self._lag.seconds,
+            browsers=len(self.browsers),
+            versions={
+                "Salvus": VERSION,
+                "Python": platform.python_version(),
+                "gevent": gevent.__version__,
+            },
+            notices=list(catalog.notices(self.settings)),
+        )
+        now["notices"] += [
+            f"no stream to the sage server: {node.failure}" for node in self.nodes if not node.is_up
+        ]
+        if self._sage is not None:
+            now["protection"] = self._sage.protection
+        try:
+            now["services"] = self._services()
+            now["sessions"] = [SessionStatus(**asdict(one)) for one in self._sessions.live()]
+        except Unavailable as error:
+            now["notices"].append(f"the database can't be asked: {error}")
+        return now
+
+    def _services(self) -> list[ServiceStatus]:
+        found = queries.running_services(
+            database=self.database, cache=self.cache, site=self.settings.site.name
+        )
+        return [
+            ServiceStatus(
+                name=each["name"],
+                state="up",
+                host=each["host"],
+                address=each["address"] or "",
+                port=each["port"],
+                pid=each["pid"],
+                seconds=(
+                    datetime.now(UTC) - datetime.fromisoformat(each["started"])
+                ).total_seconds(),
+                percent_cpu=each["percent_cpu"],
+                resident_size=each["resident_size"],
+            )
+            for each in found
+        ]
 
     def _start_rest(self) -> None:
         try:
@@ -198,9 +258,11 @@ class Site:
                 print(f"Salvus: {first_address(self.settings, self.database)}", flush=True)
                 self._sage = SageRole(self.settings, self.database)
                 self._sage.start()
+            if "monitor" in self.settings.app.roles:
+                self._start_monitor()
         except (CannotStart, MigrationError, PoolError, OSError) as error:
             log.critical("%s", error)
-            gevent.get_hub().parent.throw(SystemExit(3))
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _start_support(self) -> None:
         """Bring up the PostgreSQL and memcached that the settings leave to us."""
@@ -213,6 +275,39 @@ class Site:
         self._support.start()
         if failures := self._support.wait_settled():
             raise CannotStart("; ".join(f"{name}: {why}" for name, why in failures.items()))
+
+
+    def _start_monitor(self) -> None:
+        this = Watched(
+            type="salvus",
+            name="salvus",
+            pid=os.getpid(),
+            address=self.settings.app.host,
+            port=self.settings.app.port,
+        )
+        support = self._support
+        self._monitor = Monitor(
+            database=self.database,
+            cache=self.cache,
+            settings=self.settings,
+            services=lambda: [this, *(watched(support) if support else ())],
+        )
+        self._monitor.start()
+
+
+def watched(host: Supervisor) -> list[Watched]:
+    """A host's services as the monitor takes them."""
+    return [
+        Watched(
+            type=one["name"],
+            name=one["name"],
+            pid=one["pid"],
+            address=one["address"],
+            port=one["port"],
+            reason=one["reason"],
+        )
+        for one in host.snapshot()
+    ]
 
 
 def _log_change(name: str, state: State, reason: str) -> None:
@@ -258,26 +353,37 @@ def supervise() -> None:
         services=catalog.whole_site(settings), rules=catalog.rules(settings), on_change=_echo
     )
     host.start()
-    telling = gevent.spawn(_tell_address, host, settings)
+    database = connect(settings)
+    monitor = Monitor(
+        database=database,
+        cache=Cache(
+            servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
+        ),
+        settings=settings,
+        services=lambda: watched(host),
+    )
+    telling = gevent.spawn(_tell_address, host, settings, database, monitor)
     stopping.wait()
     click.echo("stopping …")
     telling.kill()
+    monitor.stop()
     host.stop()
+    database.close()
     lock.release()
 
 
-def _tell_address(host: Supervisor, settings: Settings) -> None:
-    """Print where the site is, once it is there."""
+def _tell_address(
+    host: Supervisor, settings: Settings, database: Database, monitor: Monitor
+) -> None:
+    """Once everything is up, print where the site is; watch it from then on."""
     failures = host.wait_settled()
     for name, why in failures.items():
         click.secho(f"{name}: {why}", fg="red", err=True)
     if failures:
         return
-    try:
-        address = first_address(settings, connect(settings))
-    except Unavailable as error:
-        click.secho(f"no address can be given: {error}", fg="red", err=True)
-        return
+    migrate(database)
+    monitor.start()
+    address = first_address(settings, database)
     click.echo(f"\nSalvus is up. Open this address; it signs one browser in:\n\n  {address}\n")
     click.echo("Ctrl-C stops everything; `python salvus.py address` makes another address.")
 
@@ -334,7 +440,27 @@ def status(as_json: bool) -> None:
         raise click.ClickException(
             f"no app server answers at {request.full_url} ({error}); is it running?"
         ) from error
-    click.echo(json.dumps(found, indent=2) if as_json else found)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show(found)
+
+
+def _show(now: Snapshot) -> None:
+    """A snapshot as a table."""
+    click.echo(f"{now['site']} on {now['node']}: {', '.join(now['roles'])}")
+    for one in now.get("services", []):
+        click.echo(
+            f"  {one['name']:14}{click.style(one['state'], fg='green')}"
+            f"  for {duration(one['seconds']):12} pid {one['pid']:<8}"
+            f"{one['percent_cpu'] or 0:5.1f} % CPU  {size(one['resident_size'])}"
+        )
+    click.echo(
+        f"  {len(now.get('sessions', []))} sessions, {now['browsers']} browsers,"
+        f" hub lag {now['hub_lag'] * 1000:.0f} ms"
+    )
+    for notice in now["notices"]:
+        click.secho(f"  {notice}", fg="yellow")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ MAX_TYPESET = 4000  # characters of plain text; beyond it formulas are neither f
 CONTAINERS = (list, tuple, set, frozenset)
 
 
-class ResultHook(DisplayHook):
+class ResultHook(DisplayHook):  # type: ignore[misc]
     """Sends the value of a cell's last expression as a bundle."""
 
     shell: InteractiveShell
@@ -38,22 +38,22 @@ class ResultHook(DisplayHook):
     def write_format_data(
         self, format_dict: Mapping[str, Any], md_dict: Mapping[str, Any] | None = None
     ) -> None:
-        self.shell.worker.send(Frame(bundle=bundle(format_dict, result=True)))  # type: ignore[attr-defined]
+        self.shell.worker.send(Frame(bundle=bundle(format_dict, result=True)))
 
     def finish_displayhook(self) -> None:
         """Nothing was begun."""
 
 
-class Publisher(DisplayPublisher):
+class Publisher(DisplayPublisher):  # type: ignore[misc]
     """Sends what `display`, `show` and plots publish."""
 
     shell: InteractiveShell
 
     def publish(self, data: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
-        self.shell.worker.send(Frame(bundle=bundle(data, result=False)))  # type: ignore[attr-defined]
+        self.shell.worker.send(Frame(bundle=bundle(data, result=False)))
 
     def clear_output(self, wait: bool = False) -> None:
-        self.shell.worker.send(Frame(clear=Clear(wait=wait)))  # type: ignore[attr-defined]
+        self.shell.worker.send(Frame(clear=Clear(wait=wait)))
 
 
 def bundle(data: Mapping[str, Any], *, result: bool) -> Bundle:

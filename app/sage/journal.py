@@ -134,7 +134,8 @@ class Journal:
         """
         in_memory = after + 1 >= self._ring.first
         source = self._ring.since(after) if in_memory else self._from_file(after, limit)
-        payloads, size = [], 0
+        payloads: list[bytes] = []
+        size = 0
         for payload in source:
             size += len(payload)
             if payloads and size > limit:

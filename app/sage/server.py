@@ -94,9 +94,9 @@ class SageServer:
     def _part(self, stream: Stream, reason: str) -> None:
         """Say why before hanging up, if the caller still listens."""
         try:
-            with gevent.Timeout(1, False):
+            with gevent.Timeout(1):
                 stream.send(Message(refused=Refused(reason=reason)))
-        except OSError:
+        except (OSError, gevent.Timeout):
             pass
 
 

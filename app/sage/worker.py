@@ -57,7 +57,7 @@ class Nobody:
         pass
 
 
-class Shell(InteractiveShell):
+class Shell(InteractiveShell):  # type: ignore[misc]
     """IPython's shell with its output turned into frames."""
 
     displayhook_class = ResultHook
@@ -245,7 +245,7 @@ class Worker:
         sys.stderr = StandardError(self)
         sys.stdin = open(os.devnull, encoding="utf-8")
         builtins.input = self._ask
-        getpass.getpass = lambda prompt="Password: ", stream=None: self._ask(prompt, password=True)  # type: ignore[misc]
+        getpass.getpass = lambda prompt="Password: ", stream=None: self._ask(prompt, password=True)
         # C's own standard output by lines, so that it keeps its place among Python's.
         stdout = ctypes.c_void_p.in_dll(self._libc, "stdout")
         self._libc.setvbuf(stdout, None, 1, 0)  # 1: _IOLBF

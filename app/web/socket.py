@@ -69,7 +69,7 @@ class Sockets:
         self._database = database
         self._sessions = sessions
         self._delivery = delivery
-        self._greenlets: set[gevent.Greenlet[..., Any]] = set()
+        self._greenlets: set[gevent.greenlet.greenlet] = set()
 
     def register(self, app: flask.Flask) -> None:
         app.url_map.add(
@@ -97,7 +97,7 @@ class Sockets:
         except Closed as error:
             flask.abort(400, str(error))
         greenlet = gevent.getcurrent()
-        self._greenlets.add(greenlet)  # type: ignore[arg-type]
+        self._greenlets.add(greenlet)
         try:
             self._converse(connection, browser)
         except Closed as error:
@@ -105,7 +105,7 @@ class Sockets:
         except Leaving:
             connection.close(CloseReason.GOING_AWAY, "the server is being restarted")
         finally:
-            self._greenlets.discard(greenlet)  # type: ignore[arg-type]
+            self._greenlets.discard(greenlet)
         return Handled()
 
     def leave(self) -> None:

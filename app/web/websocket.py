@@ -111,7 +111,7 @@ class WebSocket:
             with self._sending:
                 self._send_data(self._connection.send(event.response()))
         elif isinstance(event, CloseConnection):
-            self.close(event.code, "")
+            self.close(CloseReason(event.code), "")
             raise Closed("the browser left")
         elif isinstance(event, TextMessage):
             self.close(CloseReason.UNSUPPORTED_DATA, "binary messages only")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 from collections import deque
 
-import gevent
 from gevent.lock import RLock
 from gevent.socket import wait_read
 
@@ -80,8 +79,10 @@ class Stream:
     def wait_readable(self, seconds: float) -> None:
         """Wait until something has come, or `seconds` are over."""
         if not self._payloads:
-            with gevent.Timeout(seconds, False):
-                wait_read(self._socket.fileno())
+            try:
+                wait_read(self._socket.fileno(), timeout=seconds)
+            except TimeoutError:
+                pass
 
     def expect_hello(self, seconds: float) -> Hello:
         """The peer's first message, within `seconds`. Raises ProtocolError."""
