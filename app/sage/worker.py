@@ -64,12 +64,27 @@ class Shell(InteractiveShell):  # type: ignore[misc]
     display_pub_class = Publisher
     worker: Worker | Nobody = Nobody()
 
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        """An interrupt answers at once: with the plain traceback, which takes a tenth."""
+        error = (exc_tuple or sys.exc_info())[0]
+        usual = self.InteractiveTB.mode
+        if error is not None and issubclass(error, KeyboardInterrupt):
+            self.InteractiveTB.set_mode("Plain")
+        try:
+            super().showtraceback(exc_tuple, *args, **kwargs)
+        finally:
+            self.InteractiveTB.set_mode(usual)
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         text = self.InteractiveTB.stb2text(stb)
         name = getattr(etype, "__name__", str(etype))
         self.worker.send(
             Frame(traceback=Traceback(name=_text(name), value=_said(evalue), text=_text(text)))
         )
+
+    def _format_exception_for_storage(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """IPython would format every traceback a second time, for saving notebooks."""
+        return {}
 
     def ask_exit(self) -> None:
         print("This session lives on; to end it, press Restart session.")

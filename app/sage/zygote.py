@@ -161,6 +161,7 @@ def main() -> NoReturn:
         with contextlib.redirect_stdout(io.StringIO()):
             for code in language.warm_up:
                 shell.run_cell(code, store_history=False)
+    _reseed()  # imports what a session would otherwise import for itself
     # Our own code is imported; the user's `import app` shall find the user's.
     sys.path.remove(os.getcwd())
     ready = Message(ready=Ready(language=language.name, warning=language.warning))

@@ -27,7 +27,7 @@ export class StreamText {
   #lines = 0
   #everything = false
   #elided = null
-  #tail = element("div", { class: "block" })
+  #tail = element("div")
 
   constructor(name) {
     this.element = element("pre", { class: `stream ${name}` }, this.#tail)
