@@ -7,6 +7,7 @@ imported, nothing started (no threads, no other processes).
 from __future__ import annotations
 
 import platform
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ def load(shell_class: type[InteractiveShell], preload: list[str]) -> tuple[Inter
     config.HistoryManager.enabled = False  # it would open SQLite and start a thread
     config.Completer.use_jedi = False  # slow at first use; IPython's own completes Sage well
     config.InteractiveShell.colors = "linux"
-    config.InteractiveShell.cache_size = 100
+    warnings.filterwarnings("ignore", "Output cache limit")  # old Out[n] go quietly
     try:
         import sage.all
         import sage.version

@@ -75,33 +75,32 @@ class Viewer:
         try:
             while True:
                 self._news.clear()
-                while self._show_some():
-                    pass
-                self._show_state()
+                while payloads := [*self._next_frames(), *self._next_state()]:
+                    self._stream.send_raw(*(on_channel(self._channel, each) for each in payloads))
                 if not self._move_on():
                     self._news.wait()
         except OSError:
             pass  # the stream is gone, and with it all its viewers
 
-    def _show_some(self) -> bool:
-        """Send the next frames; False when there are none, or too many are under way."""
+    def _next_frames(self) -> list[bytes]:
+        """What to send next; nothing when there is nothing, or too much is under way."""
         room = self._window - self._under_way
         if self._journal is None or room <= 0:
-            return False
+            return []
         payloads = self._journal.read(self._after, min(room, BATCH))
         for payload in payloads:
             self._after += 1
             self._unacknowledged.append((self._after, len(payload)))
             self._under_way += len(payload)
-        if payloads:
-            self._stream.send_raw(*(on_channel(self._channel, each) for each in payloads))
-        return bool(payloads)
+        return payloads
 
-    def _show_state(self) -> None:
+    def _next_state(self) -> list[bytes]:
+        """The state if it is news, once all that led to it has been sent."""
         state = self._journal.state if self._journal else NO_SESSION
-        if state is not self._shown and (self._journal is None or self._at_end):
-            self.send(Message(state=state))
-            self._shown = state
+        if state is self._shown or (self._journal is not None and not self._at_end):
+            return []
+        self._shown = state
+        return [Message(state=state).SerializeToString()]
 
     def _move_on(self) -> bool:
         """Go to the next session once this one is over and seen; whether there is one."""
