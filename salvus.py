@@ -5,7 +5,7 @@ with PostgreSQL and memcached found or started for it. `python salvus.py supervi
 whole host, each part a process of its own. This file wires the parts and does nothing else.
 """
 
-from app import green  # patches; must stay the first import
+from app import green  # noqa: I001  (patches; must stay the first import)
 
 import json
 import logging
@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import click
 import gevent
@@ -223,7 +223,7 @@ class Site:
             now["protection"] = self._sage.protection
         try:
             now["services"] = self._services()
-            now["sessions"] = [SessionStatus(**asdict(one)) for one in self._sessions.live()]
+            now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]
         except Unavailable as error:
             now["notices"].append(f"the database can't be asked: {error}")
         return now

@@ -27,6 +27,8 @@ from supervisor.memcached import memcached_servers
 from supervisor.postgresql import database_url
 from supervisor.supervisor import Supervisor
 from tests import host
+from tests.page_client import Page, SignedIn
+from tests.running_site import RunningSite, supervised
 
 PR_SET_CHILD_SUBREAPER = 36
 LEAK_SECONDS = 10.0  # for what is ending already
@@ -120,3 +122,29 @@ def memcached(host_settings: Settings) -> Iterator[Cache]:
     cache = Cache(servers=servers, timeout=1.0)
     yield cache
     cache.close()
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[RunningSite]:
+    """A whole site under its supervisor, with real Sage, for the whole run."""
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        host.missing("Sage (.venv-sage)")
+    with host.short_folder() as folder:
+        running = supervised(folder, sage_max_output="2000000")
+        running.start()
+        yield running
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def person(site: RunningSite) -> SignedIn:
+    """A signed-in browser."""
+    return SignedIn(site.new_address())
+
+
+@pytest.fixture
+def page(person: SignedIn) -> Iterator[Page]:
+    """A fresh worksheet, open."""
+    opened = Page(person, person.new_worksheet())
+    yield opened
+    opened.close()

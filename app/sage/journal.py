@@ -46,7 +46,13 @@ class Journal:
     """The frames and the state of one session. Append-only; any number of readers."""
 
     def __init__(
-        self, path: Path, opened: Opened, *, ring: int, on_change: Callable[[], None], flags: int = 0
+        self,
+        path: Path,
+        opened: Opened,
+        *,
+        ring: int,
+        on_change: Callable[[], None],
+        flags: int = 0,
     ) -> None:
         """The journal in the file at `path`; `ring`: bytes kept in memory. Raises OSError."""
         self.path = path

@@ -40,7 +40,9 @@ class Language:
     warm_up: tuple[str, ...]
 
 
-def load(shell_class: type[InteractiveShell], preload: list[str]) -> tuple[InteractiveShell, Language]:
+def load(
+    shell_class: type[InteractiveShell], preload: list[str]
+) -> tuple[InteractiveShell, Language]:
     """A shell of `shell_class` with Sage in it if that can be had, `preload` imported."""
     config = Config()
     config.HistoryManager.enabled = False  # it would open SQLite and start a thread

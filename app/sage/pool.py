@@ -16,7 +16,6 @@ import socket
 import sys
 import time
 import uuid
-from pathlib import Path
 
 import gevent
 from gevent import subprocess
@@ -156,8 +155,12 @@ class Pool:
             return  # its end is what the viewers look at
         timeline.journals.remove(journal)
         journal.remove()
+        self.leave(timeline)
+
+    def leave(self, timeline: Timeline) -> None:
+        """Forget a timeline if nothing is left in it and nobody looks."""
         if timeline.idle:
-            del self._timelines[timeline.worksheet]
+            self._timelines.pop(timeline.worksheet, None)
 
     def statistics(self) -> dict[str, object]:
         serving = [s for s in self._sessions.values() if s.journal is not None]

@@ -12,11 +12,13 @@ import logging
 import socket
 import ssl
 import uuid
+from collections.abc import Callable
 
 import gevent
 from gevent.server import StreamServer
 
 from app.sage.pool import Pool, PoolError
+from app.sage.session import Session
 from app.sage.viewer import Viewer
 from app.settings import Settings
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
@@ -108,6 +110,17 @@ class Connection:
         self._pool = pool
         self._window = window
         self._viewers: dict[int, Viewer] = {}
+        self._actions: dict[str, Callable[[Viewer, Message], None]] = {
+            "ack": self._acknowledge,
+            "detach": self._detach,
+            "execute": self._execute,
+            "complete": self._ask,
+            "inspect": self._ask,
+            "restart": self._restart,
+            "cancel": self._cancel,
+            "interrupt": self._interrupt,
+            "input_reply": self._reply_input,
+        }
 
     def serve(self) -> None:
         """Follow messages until the stream ends. Raises ProtocolError, OSError."""
@@ -122,8 +135,8 @@ class Connection:
                     return
                 self._follow(received.message)
         finally:
-            for viewer in self._viewers.values():
-                viewer.stop()
+            for channel in list(self._viewers):
+                self._end_viewer(channel)
 
     def _follow(self, message: Message) -> None:
         try:
@@ -144,45 +157,51 @@ class Connection:
         )
 
     def _act(self, message: Message) -> None:
-        kind = message.WhichOneof("body")
+        kind = message.WhichOneof("body") or ""
         if kind == "attach":
             self._attach(message)
             return
         viewer = self._viewers.get(message.channel)
         if viewer is None:
             raise Unacceptable(f"{kind} on a channel that watches no worksheet")
-        worksheet = viewer.timeline.worksheet
-        session = viewer.timeline.live
-        if kind == "ack":
-            viewer.acknowledge(message.ack.session, message.ack.seq)
-        elif kind == "detach":
-            self._viewers.pop(message.channel).stop()
-        elif kind == "execute":
-            order = message.execute
-            check_ids(order.run, order.run, order.cell)
-            if "\0" in order.code:
-                raise Unacceptable("code must not contain NUL characters", order.run)
-            self._pool.session(worksheet).execute(order, worksheet)
-        elif kind in ("complete", "inspect"):
-            self._pool.session(worksheet).ask(message, viewer.reply)
-        elif kind == "restart":
-            self._pool.restart(worksheet)
-        elif kind == "cancel" and session:
-            session.cancel(message.cancel.run)
-        elif kind == "interrupt" and session:
-            session.interrupt(message.interrupt.run)
-        elif kind == "input_reply" and session:
-            session.reply_input(message)
-        elif kind in ("cancel", "interrupt", "input_reply"):
-            raise Unacceptable(f"{kind}: this worksheet has no session")
-        else:
+        if kind not in self._actions:
             raise Unacceptable(f"a sage server does not take {kind}")
+        self._actions[kind](viewer, message)
+
+    def _acknowledge(self, viewer: Viewer, message: Message) -> None:
+        viewer.acknowledge(message.ack.session, message.ack.seq)
+
+    def _detach(self, viewer: Viewer, message: Message) -> None:
+        self._end_viewer(message.channel)
+
+    def _execute(self, viewer: Viewer, message: Message) -> None:
+        order = message.execute
+        check_ids(order.run, order.run, order.cell)
+        if "\0" in order.code:
+            raise Unacceptable("code must not contain NUL characters", order.run)
+        worksheet = viewer.timeline.worksheet
+        self._pool.session(worksheet).execute(order, worksheet)
+
+    def _ask(self, viewer: Viewer, message: Message) -> None:
+        self._pool.session(viewer.timeline.worksheet).ask(message, viewer.reply)
+
+    def _restart(self, viewer: Viewer, message: Message) -> None:
+        self._pool.restart(viewer.timeline.worksheet)
+
+    def _cancel(self, viewer: Viewer, message: Message) -> None:
+        _live(viewer).cancel(message.cancel.run)
+
+    def _interrupt(self, viewer: Viewer, message: Message) -> None:
+        _live(viewer).interrupt(message.interrupt.run)
+
+    def _reply_input(self, viewer: Viewer, message: Message) -> None:
+        _live(viewer).reply_input(message)
 
     def _attach(self, message: Message) -> None:
         order = message.attach
         check_ids("", order.worksheet)
         if message.channel in self._viewers:
-            self._viewers.pop(message.channel).stop()
+            self._end_viewer(message.channel)
         viewer = Viewer(
             channel=message.channel,
             stream=self._stream,
@@ -191,6 +210,17 @@ class Connection:
         )
         self._viewers[message.channel] = viewer
         viewer.start(order.session, order.after)
+
+    def _end_viewer(self, channel: int) -> None:
+        viewer = self._viewers.pop(channel)
+        viewer.stop()
+        self._pool.leave(viewer.timeline)
+
+
+def _live(viewer: Viewer) -> Session:
+    if viewer.timeline.live is None:
+        raise Unacceptable("this worksheet has no session")
+    return viewer.timeline.live
 
 
 def check_ids(about: str, *ids: str) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import flask
 import gevent
+from greenlet import greenlet
 from werkzeug.routing import Rule
 from wsproto.frame_protocol import CloseReason
 
@@ -69,7 +70,7 @@ class Sockets:
         self._database = database
         self._sessions = sessions
         self._delivery = delivery
-        self._greenlets: set[gevent.greenlet.greenlet] = set()
+        self._greenlets: set[greenlet] = set()
 
     def register(self, app: flask.Flask) -> None:
         app.url_map.add(
@@ -96,8 +97,8 @@ class Sockets:
             )
         except Closed as error:
             flask.abort(400, str(error))
-        greenlet = gevent.getcurrent()
-        self._greenlets.add(greenlet)
+        this = gevent.getcurrent()
+        self._greenlets.add(this)
         try:
             self._converse(connection, browser)
         except Closed as error:
@@ -105,13 +106,13 @@ class Sockets:
         except Leaving:
             connection.close(CloseReason.GOING_AWAY, "the server is being restarted")
         finally:
-            self._greenlets.discard(greenlet)
+            self._greenlets.discard(this)
         return Handled()
 
     def leave(self) -> None:
         """Say goodbye to every page, so that it comes back at once, elsewhere."""
-        for greenlet in list(self._greenlets):
-            gevent.kill(greenlet, Leaving)
+        for each in list(self._greenlets):
+            gevent.kill(each, Leaving)
 
     def _converse(self, connection: WebSocket, browser: Browser) -> None:
         watch = self._sessions.watch(browser)

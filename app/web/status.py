@@ -91,7 +91,8 @@ def duration(seconds: float | None) -> str:
     """Seconds in the two largest units that say something: 93784 → "1 d 2 h"."""
     if seconds is None:
         return "–"
-    left, words = int(seconds), []
+    words: list[str] = []
+    left = int(seconds)
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, length)
         if count or words:

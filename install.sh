@@ -1,0 +1,106 @@
+#!/bin/sh
+# Installs what Salvus needs and this host lacks: `install.sh run` or `install.sh test`.
+# Debian packages where root or sudo is at hand, Python packages into .venv, Sage into
+# .venv-sage. Does nothing, quickly, when everything is there.
+set -eu
+cd "$(dirname "$0")"
+purpose=${1:-run}
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+
+# A Python that sessions under another user id can run too: the system's, not one under
+# somebody's home.
+find_python() {
+    for candidate in "${PYTHON:-}" /usr/bin/python3 /usr/bin/python3.13 /usr/bin/python3.12 \
+        /usr/bin/python3.11 python3; do
+        [ -n "$candidate" ] || continue
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+}
+
+postgresql_is_there() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null; }
+
+debian_packages() {
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        case $(. /etc/os-release; echo "${VERSION_ID:-}") in
+            22.04) printf 'python3.11 python3.11-venv ' ;;
+            *) printf 'python3 python3-venv ' ;;
+        esac
+    elif ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        printf 'python%s-venv ' "$version"
+    fi
+    # Wheels of pylibmc exist for 3.11; on others it is built.
+    if [ -n "$python" ] && [ ! -e .venv ] && ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+        printf 'gcc python3-dev libmemcached-dev zlib1g-dev '
+    fi
+    postgresql_is_there || printf 'postgresql '
+    command -v memcached >/dev/null || printf 'memcached '
+    if [ "$purpose" = test ]; then
+        command -v chromium >/dev/null || command -v chromium-browser >/dev/null || printf 'chromium '
+    fi
+}
+
+install_debian() {
+    missing=$(debian_packages)
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "please install: $missing"
+    if [ "$(id -u)" = 0 ]; then
+        root=
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        root=sudo
+    elif command -v sudo >/dev/null && [ -t 0 ]; then
+        root=sudo
+    else
+        fail "missing: $missing. As root: apt-get install $missing"
+    fi
+    say "Installing Debian packages: $missing"
+    # Debian starts a PostgreSQL and a memcached of its own; Salvus runs private ones.
+    case $missing in *postgresql*)
+        $root mkdir -p /etc/postgresql-common/createcluster.d
+        echo "create_main_cluster = false" |
+            $root tee /etc/postgresql-common/createcluster.d/salvus.conf >/dev/null ;;
+    esac
+    $root apt-get update -qq
+    # shellcheck disable=SC2086
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    case $missing in *memcached*)
+        if [ -d /run/systemd/system ]; then $root systemctl disable --now memcached >/dev/null 2>&1 || true; fi ;;
+    esac
+}
+
+# environment FOLDER REQUIREMENTS: a virtual environment that has just these, once.
+environment() {
+    folder=$1
+    requirements=$2
+    stamp=$folder/.installed
+    wanted=$(cat requirements*.txt | cksum)-$requirements
+    [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
+    [ -e "$folder/bin/python" ] || "$(find_python)" -m venv "$folder"
+    "$folder/bin/python" -m pip install -q --disable-pip-version-check -r "$requirements" || return 1
+    printf '%s' "$wanted" >"$stamp"
+}
+
+install_sage() {
+    [ -z "${SALVUS_SAGE_PYTHON:-}" ] || return 0
+    [ -e .venv-sage/.installed ] || say "Installing Sage: about 4 GB, two minutes or more …"
+    if environment .venv-sage requirements-sage.txt; then return 0; fi
+    say "Sage could not be installed here (the reason stands above): sessions get Python with SymPy."
+    environment .venv-sage requirements-plain.txt
+}
+
+install_debian
+[ -n "$(find_python)" ] || fail "Salvus needs Python 3.11 or newer: apt-get install python3 python3-venv"
+if [ "$purpose" = test ]; then
+    [ -e .venv/.installed ] || say "Installing Python packages …"
+    environment .venv requirements-test.txt
+elif ! grep -q requirements-test .venv/.installed 2>/dev/null; then
+    [ -e .venv/.installed ] || say "Installing Python packages …"
+    environment .venv requirements.txt
+fi
+install_sage

@@ -1,0 +1,91 @@
+"""Imports run one way. The table says who may import what of ours."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import ROOT
+
+PLAIN_SIDE = ("app.sage.splitter", "app.sage.display", "app.sage.language", "app.wire.decoder",
+              "app.wire.messages_pb2")  # runs in Sage's interpreter
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "app/settings.py": (),
+    "app/green.py": (),
+    "app/db.py": (),
+    "app/cache.py": (),
+    "app/token.py": (),
+    "app/accounts.py": (),
+    "app/worksheets.py": (),
+    "app/wire/decoder.py": ("app.wire.messages_pb2",),
+    "app/wire/stream.py": ("app.wire",),
+    "app/wire/tls.py": (),
+    "app/browsers.py": ("app.wire",),
+    "app/nodes.py": ("app.settings", "app.wire"),
+    "app/delivery.py": ("app.browsers", "app.nodes", "app.wire"),
+    "app/sessions.py": ("app.worksheets", "app.browsers", "app.db", "app.delivery", "app.nodes",
+                        "app.wire"),
+    "app/sage/splitter.py": (),
+    "app/sage/language.py": (),
+    "app/sage/display.py": PLAIN_SIDE,
+    "app/sage/worker.py": PLAIN_SIDE,
+    "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker"),
+    "app/sage/sandbox.py": (),
+    "app/sage/": ("app.sage", "app.settings", "app.db", "app.wire"),
+    "app/web/": ("app.web", "app.accounts", "app.worksheets", "app.browsers", "app.db",
+                 "app.delivery", "app.sessions", "app.settings", "app.wire"),
+    "monitor/": ("monitor", "app.settings", "app.db", "app.cache"),
+    "supervisor/": ("supervisor", "app.settings"),
+    "salvus.py": ("app", "monitor", "supervisor"),
+    "gunicorn.conf.py": ("app.green", "app.settings", "salvus"),
+}
+PLAIN_PACKAGES = {"IPython", "traitlets", "google", "sage", "sympy", "app"}
+
+
+def ours() -> list[str]:
+    found = [*ROOT.glob("*.py"), *(ROOT / "app").rglob("*.py")]
+    found += [*(ROOT / "monitor").rglob("*.py"), *(ROOT / "supervisor").rglob("*.py")]
+    names = [path.relative_to(ROOT).as_posix() for path in found]
+    return sorted(name for name in names if not name.endswith(("__init__.py", "_pb2.py")))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if module in ("app", "supervisor", "monitor"):
+                found |= {f"{module}.{alias.name}" for alias in node.names}
+            else:
+                found.add(module)
+    return found
+
+
+def allowed_for(name: str) -> tuple[str, ...]:
+    if name in ALLOWED:
+        return ALLOWED[name]
+    folder = next(key for key in ALLOWED if key.endswith("/") and name.startswith(key))
+    return ALLOWED[folder]
+
+
+@pytest.mark.parametrize("name", ours())
+def test_imports_run_one_way(name: str) -> None:
+    allowed = allowed_for(name)
+    for module in imports(ROOT / name):
+        if module.split(".")[0] in ("app", "monitor", "supervisor", "salvus"):
+            assert any(module == each or module.startswith(f"{each}.") for each in allowed), (
+                f"{name} must not import {module}"
+            )
+
+
+@pytest.mark.parametrize("name", ["splitter", "language", "display", "worker", "zygote"])
+def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:
+    for module in imports(ROOT / "app" / "sage" / f"{name}.py"):
+        top = module.split(".")[0]
+        assert top in PLAIN_PACKAGES or top in sys.stdlib_module_names
