@@ -46,17 +46,20 @@ debian_packages() {
     fi
 }
 
+# What to put before a command that installs packages; fails if there is no way.
+way_to_root() {
+    command -v apt-get >/dev/null || return 1
+    [ "$(id -u)" != 0 ] || return 0
+    command -v sudo >/dev/null || return 1
+    sudo -n true 2>/dev/null || [ -t 0 ] || return 1
+    echo sudo
+}
+
 install_debian() {
     missing=$(debian_packages)
     [ -n "$missing" ] || return 0
-    command -v apt-get >/dev/null || fail "please install: $missing"
-    if [ "$(id -u)" = 0 ]; then
-        root=
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        root=sudo
-    elif command -v sudo >/dev/null && [ -t 0 ]; then
-        root=sudo
-    else
+    if ! root=$(way_to_root); then
+        [ "$missing" != "memcached " ] || return 0 # does without
         fail "missing: $missing. As root: apt-get install $missing"
     fi
     say "Installing Debian packages: $missing"
@@ -70,7 +73,11 @@ install_debian() {
     # shellcheck disable=SC2086
     $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
     case $missing in *memcached*)
-        if [ -d /run/systemd/system ]; then $root systemctl disable --now memcached >/dev/null 2>&1 || true; fi ;;
+        if [ -d /run/systemd/system ]; then
+            $root systemctl disable --now memcached >/dev/null 2>&1 || true
+        else
+            $root service memcached stop >/dev/null 2>&1 || true
+        fi ;;
     esac
 }
 
@@ -86,15 +93,28 @@ environment() {
     printf '%s' "$wanted" >"$stamp"
 }
 
+sage_fits() {
+    [ -e .venv-sage/.installed ] || [ "$(df -Pk . | awk 'NR == 2 { print $4 }')" -gt 6000000 ]
+}
+
 install_sage() {
     [ -z "${SALVUS_SAGE_PYTHON:-}" ] || return 0
+    case $(cat .venv-sage/.installed 2>/dev/null) in *plain.txt)
+        say "Sessions get Python with SymPy; to try to install Sage again, remove .venv-sage."
+        return 0 ;;
+    esac
     [ -e .venv-sage/.installed ] || say "Installing Sage: about 4 GB, two minutes or more …"
-    if environment .venv-sage requirements-sage.txt; then return 0; fi
-    say "Sage could not be installed here (the reason stands above): sessions get Python with SymPy."
+    if ! sage_fits; then
+        say "Too little room here for Sage: it needs 6 GB while it is installed."
+    elif environment .venv-sage requirements-sage.txt; then
+        return 0
+    fi
+    say "Sage could not be installed (the reason stands above): sessions get Python with SymPy."
     environment .venv-sage requirements-plain.txt
 }
 
 install_debian
+install_debian # what the Python just installed needs is known only now
 [ -n "$(find_python)" ] || fail "Salvus needs Python 3.11 or newer: apt-get install python3 python3-venv"
 if [ "$purpose" = test ]; then
     [ -e .venv/.installed ] || say "Installing Python packages …"

@@ -9,6 +9,7 @@ from app.settings import ROOT, Settings
 from supervisor import locations, memcached, postgresql, probes
 from supervisor.service import Command, Rules, Service
 
+PATIENCE = 10.0  # seconds in which the sage server can say itself that Sage was too slow
 ASKED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on → asked at
 
 
@@ -79,7 +80,8 @@ def _sage_server(settings: Settings, after: tuple[str, ...]) -> Service:
         )
 
     probe = partial(probes.tcp, ASKED_AT.get(host, host), port)
-    return Service("sage server", prepare, probe, after, host, port)
+    patience = settings.sage.start_seconds + PATIENCE
+    return Service("sage server", prepare, probe, after, host, port, start_seconds=patience)
 
 
 def _app_server(settings: Settings, after: tuple[str, ...]) -> Service:

@@ -62,7 +62,8 @@ class Service:
     """`prepare` makes ready what the command needs and may raise CannotStart.
 
     `probe` asks the service whether it is ready: None if it is, else why not.
-    `after` names the services that must be up before this one starts.
+    `after` names the services that must be up before this one starts. `start_seconds`
+    is how long it may take to be ready, if not what the rules say.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Service:
     after: tuple[str, ...] = ()
     address: str = ""
     port: int | None = None
+    start_seconds: float | None = None
 
 
 @dataclass(frozen=True)

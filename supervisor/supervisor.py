@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 import gevent
@@ -112,6 +113,8 @@ class _Keeper:
         self.service = service
         self.history = History()
         self._rules = rules
+        if service.start_seconds is not None:
+            self._rules = replace(rules, start_seconds=service.start_seconds)
         self._on_change = on_change
         self._host = host
         self._process: Process | None = None
