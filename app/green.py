@@ -9,9 +9,11 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import contextlib  # noqa: E402
+
 from gevent.socket import wait_read, wait_write  # noqa: E402
 from psycogreen.gevent import patch_psycopg  # noqa: E402
-from psycopg2 import OperationalError, extensions  # noqa: E402
+from psycopg2 import Error, OperationalError, extensions  # noqa: E402
 
 
 def _wait(connection: extensions.connection) -> None:
@@ -27,7 +29,8 @@ def _wait(connection: extensions.connection) -> None:
             else:
                 raise OperationalError(f"psycopg2 poll answered {state}")
     except BaseException:
-        if not connection.closed:
+        # There is nothing to cancel on a connection that is closed or half made.
+        with contextlib.suppress(Error):
             connection.cancel()
         raise
 

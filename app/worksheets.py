@@ -232,7 +232,8 @@ def frames(cursor: Cursor, part: Missing) -> list[tuple[int, bytes]]:
     cursor.execute(
         """
         SELECT seq, frame FROM outputs
-        WHERE session = %s AND seq > %s AND seq <= %s AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
+        WHERE session = %s AND seq > %s AND seq <= %s
+              AND (%s::uuid[] IS NULL OR run = ANY(%s::uuid[]))
         ORDER BY seq LIMIT %s
         """,
         (part.session, part.after, part.up_to, runs, runs, BATCH),

@@ -73,6 +73,8 @@ class Page:
 
     def receive(self) -> Message:
         raw = self.socket.recv()
+        if not isinstance(raw, bytes):
+            raise websocket.WebSocketConnectionClosedException("the server said goodbye")
         message = Message.FromString(raw)
         self.messages.append(message)
         self._unacknowledged += len(raw)

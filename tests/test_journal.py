@@ -90,14 +90,17 @@ def test_a_killed_server_s_journal_is_recovered_without_its_torn_end(tmp_path: P
         file.write(b"\0\0\0\x50half a reco")
     found = Journal.recover(path, ring=200, max_message=1000)
     assert found is not None
-    assert found.last == 4 and not found.ended
+    assert found.last == 4
+    assert not found.ended
     assert found.unfinished() == ["r2"]
     end_runs(found, "killed", found.unfinished())
     found.end("killed", 2.0)
     found.close()
     again = Journal.recover(path, ring=200, max_message=1000)
     assert again is not None
-    assert again.ended and again.state.reason == "killed" and again.unfinished() == []
+    assert again.ended
+    assert again.state.reason == "killed"
+    assert again.unfinished() == []
 
 
 def test_a_journal_that_never_began_is_none(tmp_path: Path) -> None:

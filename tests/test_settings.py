@@ -51,9 +51,12 @@ def test_mistakes_in_the_environment_too(variable: str, value: str, words: str) 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "salvus.toml"
     file.write_text("[app]\nport = 1\n[monitor]\ninterval = 2\n")
-    found = settings.read(
-        file, {"SALVUS_APP_PORT": "2", "SALVUS_SAGE_SERVERS": "a:1, b:2", "SALVUS_SAGE_WARM_UP": "0"}
-    )
+    variables = {
+        "SALVUS_APP_PORT": "2",
+        "SALVUS_SAGE_SERVERS": "a:1, b:2",
+        "SALVUS_SAGE_WARM_UP": "0",
+    }
+    found = settings.read(file, variables)
     assert found.app.port == 2
     assert found.monitor.interval == 2.0
     assert found.sage_servers == ("a:1", "b:2")

@@ -171,10 +171,18 @@ class Session:
             log.exception("session %s: our own mistake; it is ended", self.id)
             self.kill("the server made a mistake; see its log")
         if self.end_reason is None and not self._killed_because:
+            self._wait_end(LAST_WORDS)
+        if self.end_reason is None and not self._killed_because:
             self.kill("it closed its own connection to the server")
         while self.end_reason is None:
-            self._readable.wait()
+            self._wait_end(None)
         self._finish()
+
+    def _wait_end(self, seconds: float | None) -> None:
+        """Wait for the zygote's word that the process has ended."""
+        if self.end_reason is None:
+            self._readable.clear()
+            self._readable.wait(seconds)
 
     def _read_all(self) -> None:
         while data := self._read_output():

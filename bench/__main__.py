@@ -1,0 +1,121 @@
+"""`python -m bench`: measures Salvus and Jupyter Server in one run and prints a table."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from bench import jupyter, measures
+from bench.jupyter import Jupyter
+from bench.measures import Session, System
+from bench.ours import Salvus
+from tests.host import short_folder
+
+MILLI = 1000
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    unit: str
+    bar: str
+    measure: Callable[[System, Session], float]
+
+
+def _median_start(system: System, session: Session) -> float:
+    count = 20 if system.name == "Salvus" else 5
+    return statistics.median(measures.first_result(system) for _ in range(count)) * MILLI
+
+
+def _burst(system: System, session: Session) -> float:
+    return measures.burst(system, 20)
+
+
+def _p50(system: System, session: Session) -> float:
+    return statistics.median(measures.round_trips(session)) * MILLI
+
+
+def _p99(system: System, session: Session) -> float:
+    return measures.percentile(measures.round_trips(session), 99) * MILLI
+
+
+def _prints(system: System, session: Session) -> float:
+    times = [measures.prints(session) for _ in range(5)]
+    if not all(complete for _, complete in times):
+        return float("nan")
+    return statistics.median(seconds for seconds, _ in times)
+
+
+def _flood(system: System, session: Session) -> float:
+    speed, complete = measures.flood(session)
+    return speed if complete else 0.0
+
+
+def _interrupt(system: System, session: Session) -> float:
+    return statistics.median(measures.interrupt(session) for _ in range(7)) * MILLI
+
+
+def _memory(count: int) -> Callable[[System, Session], float]:
+    return lambda system, session: measures.private_memory(system, count)
+
+
+ROWS = {
+    "start": Row("new session → first 2+2, median", "ms", "≤ 8", _median_start),
+    "burst": Row("20 sessions at once: the last result", "s", "≤ 0.25", _burst),
+    "p50": Row("warm 1+1, p50", "ms", "≤ 2", _p50),
+    "p99": Row("warm 1+1, p99", "ms", "≤ 5", _p99),
+    "prints": Row("for i in range(10^4): print(i)", "s", "≤ 0.05", _prints),
+    "flood": Row("20 MB of output (0: incomplete)", "MB/s", "≥ 100", _flood),
+    "interrupt": Row("interrupt while True: pass, median", "ms", "≤ 10", _interrupt),
+    "memory1": Row("private memory, 1 idle session", "MiB", "≤ 8", _memory(1)),
+    "memory10": Row("private memory each, 10 idle", "MiB", "≤ 8", _memory(10)),
+    "memory50": Row("private memory each, 50 idle", "MiB", "≤ 8", _memory(50)),
+}
+TOO_LARGE_FOR_JUPYTER = ("memory10", "memory50")  # gigabytes, for the same figure
+
+
+@click.command()
+@click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="Measure only this.")
+@click.option("--no-jupyter", is_flag=True, help="Measure Salvus alone.")
+def main(only: tuple[str, ...], no_jupyter: bool) -> None:
+    """Measure Salvus and Jupyter Server with the Sage kernel side by side (about 3 minutes)."""
+    with ExitStack() as stack:
+        click.echo("starting Salvus …", err=True)
+        systems: list[System] = [stack.enter_context(Salvus(stack.enter_context(short_folder())))]
+        if not no_jupyter:
+            click.echo("starting Jupyter Server …", err=True)
+            jupyter.install()
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            systems.append(stack.enter_context(Jupyter(folder)))
+        sessions = [system.open() for system in systems]
+        for session in sessions:
+            session.run("2+2")
+        click.echo(f"| {'what':38} | unit | {'bar':6} | Salvus | Jupyter | ratio |")
+        click.echo(f"|{'-' * 40}|------|--------|-------:|--------:|------:|")
+        for key in only or ROWS:
+            _print_row(key, systems, sessions)
+
+
+def _print_row(key: str, systems: list[System], sessions: list[Session]) -> None:
+    row = ROWS[key]
+    figures = [
+        row.measure(system, session)
+        for system, session in zip(systems, sessions, strict=True)
+        if system.name == "Salvus" or key not in TOO_LARGE_FOR_JUPYTER
+    ]
+    ours = f"{figures[0]:.3g}"
+    theirs = f"{figures[1]:.4g}" if len(figures) > 1 else ""
+    ratio = f"{figures[1] / figures[0]:.3g}" if len(figures) > 1 else ""
+    click.echo(
+        f"| {row.what:38} | {row.unit:4} | {row.bar:6} | {ours:>6} | {theirs:>7} | {ratio:>5} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

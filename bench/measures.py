@@ -1,0 +1,119 @@
+"""What is measured, on either system alike. Times in seconds, memory in MiB."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+LINES = "".join(f"{i}\n" for i in range(10**4))
+MEBI = 1 << 20
+
+
+class Session(Protocol):
+    def start(self, code: str) -> str: ...
+    def finish(self, order: str) -> str: ...
+    def run(self, code: str) -> str: ...
+    def interrupt(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class System(Protocol):
+    name: str
+
+    def open(self) -> Session: ...
+    def session_processes(self) -> list[psutil.Process]: ...
+
+
+def first_result(system: System) -> float:
+    """From the first request of a client to the end of `2+2` in its new session."""
+    began = time.perf_counter()
+    session = system.open()
+    session.run("2+2")
+    taken = time.perf_counter() - began
+    session.end()
+    return taken
+
+
+def burst(system: System, count: int) -> float:
+    """`count` clients ask for a session at once: the last one's result."""
+
+    def one(_: int) -> Session:
+        session = system.open()
+        session.run("2+2")
+        return session
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(count) as threads:
+        sessions = list(threads.map(one, range(count)))
+    taken = time.perf_counter() - began
+    for session in sessions:
+        session.end()
+    return taken
+
+
+def round_trips(session: Session, count: int = 200) -> list[float]:
+    """`1+1`, in a row, from sending to the run's end."""
+    times = []
+    for _ in range(count):
+        began = time.perf_counter()
+        session.run("1+1")
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def prints(session: Session) -> tuple[float, bool]:
+    """10^4 lines: the time, and whether all came, in order."""
+    began = time.perf_counter()
+    printed = session.run("for i in range(10^4): print(i)")
+    return time.perf_counter() - began, printed == LINES
+
+
+def interrupt(session: Session) -> float:
+    """From the request to the end of `while True: pass`."""
+    order = session.start("while True: pass")
+    time.sleep(0.3)
+    began = time.perf_counter()
+    session.interrupt()
+    session.finish(order)
+    return time.perf_counter() - began
+
+
+def flood(session: Session) -> tuple[float, bool]:
+    """20 MB of output: MB/s, and whether all came."""
+    began = time.perf_counter()
+    printed = session.run("for i in range(200): print('x' * 99_999)")
+    return 20 / (time.perf_counter() - began), len(printed) == 20_000_000
+
+
+def private_memory(system: System, count: int) -> float:
+    """Private memory of one of `count` idle sessions that ran `2+2`: the mean."""
+    before = {process.pid for process in system.session_processes()}
+    sessions = [system.open() for _ in range(count)]
+    for session in sessions:
+        session.run("2+2")
+    time.sleep(1)
+    processes = system.session_processes()
+    # Spares look alike but have run nothing: the newest processes are left out.
+    served = [process for process in processes if process.pid not in before] or processes
+    figures = [_private(process.pid) for process in served[: max(1, count)]]
+    for session in sessions:
+        session.end()
+    return statistics.mean(figures) / MEBI
+
+
+def _private(pid: int) -> int:
+    """Private_Clean + Private_Dirty of a process and its descendants, bytes."""
+    total = 0
+    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    return total * 1024
+
+
+def percentile(times: list[float], percent: int) -> float:
+    return sorted(times)[min(len(times) - 1, len(times) * percent // 100)]
