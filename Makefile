@@ -31,4 +31,4 @@ vendor:
 	conf/vendor/refresh.sh
 
 clean:
-	rm -rf .venv .venv-sage .venv-bench
+	rm -rf .venv .venv-sage .venv-plain .venv-bench

@@ -124,3 +124,6 @@ elif ! grep -q requirements-test .venv/.installed 2>/dev/null; then
     environment .venv requirements.txt
 fi
 install_sage
+if [ "$purpose" = test ]; then
+    environment .venv-plain requirements-plain.txt # what sessions have where Sage can't be
+fi

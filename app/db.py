@@ -16,7 +16,7 @@ import re
 import select
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +72,20 @@ class Database:
         self._idle: list[Connection] = []
         self._closed = False
 
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> AbstractContextManager[Cursor]:
         """A cursor whose work is committed at the end, or undone if the block raises."""
+        return self._lent(autocommit=False)
+
+    def reading(self) -> AbstractContextManager[Cursor]:
+        """A cursor for questions: each stands alone, which saves BEGIN's and COMMIT's trips."""
+        return self._lent(autocommit=True)
+
+    @contextmanager
+    def _lent(self, *, autocommit: bool) -> Iterator[Cursor]:
         self._take_place()
         try:
             connection = self._connection()
+            connection.autocommit = autocommit
             keep = False
             try:
                 with connection.cursor() as cursor:

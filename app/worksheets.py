@@ -1,8 +1,7 @@
 """Worksheets as stored: their cells, and the frames that their latest runs left behind.
 
-Every function takes the cursor of a transaction (`app.db.Database.transaction`) and asks
-one question. Frames are paged by key, a transaction a page: no connection is held while a
-slow reader takes its time.
+Every function takes a cursor (of `app.db.Database`) and asks one question. Frames are
+paged by key, a cursor a page: no connection is held while a slow reader takes its time.
 """
 
 from __future__ import annotations
@@ -162,17 +161,28 @@ class Missing:
     runs: tuple[str, ...] | None
 
 
-def recorded(cursor: Cursor, worksheet: str) -> tuple[str, int]:
-    """The latest session stored of a worksheet and its highest seq; ("", 0) if none is."""
+@dataclass(frozen=True)
+class Recorded:
+    """A session as stored up to seq `last`, which is all of it if it has `ended`."""
+
+    session: str = ""
+    last: int = 0
+    ended: bool = False
+    reason: str = ""
+
+
+def recorded(cursor: Cursor, worksheet: str) -> Recorded:
+    """The latest session stored of a worksheet; one without an id if none is."""
     cursor.execute(
         """
-        SELECT id::text, (SELECT coalesce(max(seq), 0) FROM outputs WHERE session = sessions.id)
+        SELECT id::text, (SELECT coalesce(max(seq), 0) FROM outputs WHERE session = sessions.id),
+               ended IS NOT NULL, coalesce(reason, '')
         FROM sessions WHERE worksheet = %s ORDER BY started DESC, id DESC LIMIT 1
         """,
         (worksheet,),
     )
     row = cursor.fetchone()
-    return (row[0], int(row[1])) if row else ("", 0)
+    return Recorded(*row) if row else Recorded()
 
 
 def live_server(cursor: Cursor, worksheet: str) -> str:

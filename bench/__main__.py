@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from requests import RequestException
+from websocket import WebSocketException
 
 from bench import jupyter, measures
 from bench.jupyter import Jupyter
@@ -104,11 +107,14 @@ def main(only: tuple[str, ...], no_jupyter: bool) -> None:
 
 def _print_row(key: str, systems: list[System], sessions: list[Session]) -> None:
     row = ROWS[key]
-    figures = [
-        row.measure(system, session)
-        for system, session in zip(systems, sessions, strict=True)
-        if system.name == "Salvus" or key not in TOO_LARGE_FOR_JUPYTER
-    ]
+    figures = []
+    for system, session in zip(systems, sessions, strict=True):
+        if system.name == "Salvus" or key not in TOO_LARGE_FOR_JUPYTER:
+            try:
+                figures.append(row.measure(system, session))
+            except (WebSocketException, RequestException) as error:
+                click.echo(f"{system.name}, {row.what}: {error}", err=True)
+                figures.append(math.nan)
     ours = f"{figures[0]:.3g}"
     theirs = f"{figures[1]:.4g}" if len(figures) > 1 else ""
     ratio = f"{figures[1] / figures[0]:.3g}" if len(figures) > 1 else ""

@@ -30,7 +30,7 @@ def running_services(
         return found
     columns = [f"services.{name}" for name in FIELDS]
     columns += [f"latest.{name}" for name in ("time", *STATUS, *SIZES)]
-    with database.transaction() as cursor:
+    with database.reading() as cursor:
         cursor.execute(
             f"SELECT {', '.join(columns)} FROM services LEFT JOIN LATERAL (SELECT * FROM status"
             " WHERE service = services.id ORDER BY time DESC LIMIT 1) AS latest ON true"

@@ -218,8 +218,11 @@ def died(history: History, rules: Rules, now: float, how: str) -> History:
     return replace(gone, state=State.BACKING_OFF, deaths=deaths)
 
 
-def refused(history: History, now: float, why: str) -> History:
-    """It cannot even be tried."""
+def refused(history: History, rules: Rules, now: float, why: str) -> History:
+    """It cannot even be tried: hopeless at first, but after a death what is left of the
+    dead process may be in the way (its port, its lock) for a moment more."""
+    if history.deaths:
+        return died(history, rules, now, why)
     return replace(history, state=State.GAVE_UP, since=now, alive=False, reason=why)
 
 

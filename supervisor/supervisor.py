@@ -184,19 +184,21 @@ class _Keeper:
                 return
             self._process = Process(command)
         except CannotStart as error:
-            self._become(service.refused(self.history, time.monotonic(), str(error)))
+            self._refused(str(error))
             return
         except Exception as error:
             # One service's preparation must not end the others' supervision.
             log.exception("cannot prepare %s", self.service.name)
-            why = f"{type(error).__name__}: {error}"
-            self._become(service.refused(self.history, time.monotonic(), why))
+            self._refused(f"{type(error).__name__}: {error}")
             return
         finally:
             self._preparing = False
             self._host.wake_all()
         self._become(service.started(self.history, time.monotonic()))
         gevent.spawn(self._watch, self._process)
+
+    def _refused(self, why: str) -> None:
+        self._become(service.refused(self.history, self._rules, time.monotonic(), why))
 
     def _watch(self, process: Process) -> None:
         how = process.wait()

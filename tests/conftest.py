@@ -130,7 +130,7 @@ def site() -> Iterator[RunningSite]:
     if not (ROOT / ".venv-sage" / "bin" / "python").exists():
         host.missing("Sage (.venv-sage)")
     with host.short_folder() as folder:
-        running = supervised(folder, sage_max_output="2000000")
+        running = supervised(folder, sage_max_output="2000000", database_statement_seconds="2")
         running.start()
         yield running
         running.stop()

@@ -41,10 +41,13 @@ class SignedIn:
 
     def new_worksheet(self) -> str:
         response = self.http.post(
-            f"{self.origin}/worksheets", headers={"Origin": self.origin}, timeout=PATIENCE
+            f"{self.origin}/worksheets",
+            headers={"Origin": self.origin},
+            timeout=PATIENCE,
+            allow_redirects=False,
         )
         response.raise_for_status()
-        return urlsplit(response.url).path.rsplit("/", 1)[1]
+        return response.headers["Location"].rsplit("/", 1)[1]
 
     def cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())

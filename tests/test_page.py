@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
+from supervisor.postgresql import database_url
 from tests import host
 from tests.running_site import RunningSite, kill_all
 
@@ -102,6 +104,90 @@ def test_interrupt_and_go_on(tab: Tab) -> None:
     tab.get_by_role("button", name="Interrupt").click()
     expect(place).to_contain_text("KeyboardInterrupt", timeout=PATIENCE)
     expect(run(tab, 3, "print(a)")).to_contain_text("42", timeout=PATIENCE)
+
+
+def test_tab_completes(tab: Tab) -> None:
+    finished(run(tab, 1, "salamander_one = salamander_two = 7"))
+    editor(tab, 2).click()
+    tab.keyboard.insert_text("salam")
+    tab.keyboard.press("Tab")
+    expect(tab.get_by_role("option", name="salamander_two")).to_be_visible(timeout=PATIENCE)
+    tab.wait_for_timeout(100)  # a list that has just opened takes no keys, against mishaps
+    tab.keyboard.press("Enter")
+    expect(editor(tab, 2)).to_have_text("salamander_one")
+
+
+def test_shift_tab_explains_and_escape_closes(tab: Tab) -> None:
+    finished(run(tab, 1, "1"))
+    editor(tab, 2).click()
+    tab.keyboard.insert_text("factor")
+    tab.keyboard.press("Shift+Tab")
+    explained = tab.get_by_role("complementary", name="Help")
+    expect(explained).to_contain_text("factorization", timeout=PATIENCE)
+    tab.keyboard.press("Escape")
+    expect(explained).to_have_count(0)
+
+
+def test_a_question_is_answered_in_the_page(tab: Tab) -> None:
+    place = run(tab, 1, "name = input('Your name? '); print('Hello', name)")
+    answer = tab.get_by_role("textbox", name="Your name?")
+    expect(answer).to_be_visible(timeout=PATIENCE)
+    answer.fill("Emmy")
+    answer.press("Enter")
+    expect(place).to_contain_text("Hello Emmy", timeout=PATIENCE)
+
+
+def test_what_waits_can_be_cancelled(tab: Tab) -> None:
+    run(tab, 1, "while True: pass")
+    waiting = run(tab, 2, "print('never')")
+    tab.get_by_role("button", name="Cancel").click()
+    finished(waiting)
+    expect(tab.get_by_role("region", name="Output of cell 1")).to_have_attribute("aria-busy", "true")
+    tab.get_by_role("button", name="Interrupt").click()
+    finished(output(tab, 1))
+    expect(waiting).to_be_empty()
+
+
+def test_add_cell_and_restart_session(tab: Tab) -> None:
+    finished(run(tab, 1, "a = 42", keys="Control+Enter"))
+    tab.get_by_role("button", name="Add cell").click()
+    expect(editor(tab, 2)).to_be_focused()
+    tab.get_by_role("button", name="Restart session").click()
+    expect(run(tab, 2, "a")).to_contain_text("NameError", timeout=PATIENCE)
+
+
+def test_a_dead_session_is_told_with_its_reason(tab: Tab) -> None:
+    place = run(tab, 1, "import os; os._exit(3)")
+    expect(place).to_contain_text("The session ended: exit code 3", timeout=PATIENCE)
+    expect(tab.get_by_role("status").first).to_contain_text("dead — exit code 3")
+    expect(run(tab, 2, "1+1")).to_contain_text("2", timeout=PATIENCE)
+
+
+def test_fifty_megabytes_are_cut_visibly_and_the_page_lives(tab: Tab) -> None:
+    place = run(tab, 1, "for i in range(500): print('y' * 99_999)")
+    expect(place).to_contain_text("Output truncated at 2 MB, the run continues", timeout=PATIENCE)
+    finished(place)
+    expect(run(tab, 2, "1+1")).to_contain_text("2", timeout=PATIENCE)
+
+
+def test_what_cannot_be_stored_now_is_said_and_stored_later(
+    tab: Tab, context: BrowserContext, site: RunningSite
+) -> None:
+    finished(run(tab, 1, "1"))
+    notice = tab.get_by_text("saving is delayed")
+    with psycopg2.connect(database_url(host.settings_in(site.data_dir))) as holder:
+        holder.cursor().execute("LOCK TABLE cells")
+        editor(tab, 2).click()
+        tab.keyboard.insert_text("'typed meanwhile'")
+        expect(notice).to_be_visible(timeout=PATIENCE)
+        expect(run(tab, 1, "+1", keys="Control+Enter")).to_contain_text("2", timeout=PATIENCE)
+    holder.close()
+    editor(tab, 2).click()
+    tab.keyboard.insert_text(" ")
+    expect(notice).to_have_count(0, timeout=PATIENCE)
+    other = context.new_page()
+    other.goto(tab.url)
+    expect(editor(other, 2)).to_have_text("'typed meanwhile' ", timeout=PATIENCE)
 
 
 def test_a_closed_tab_loses_nothing(tab: Tab, context: BrowserContext) -> None:

@@ -43,7 +43,8 @@ DISMISSED = service.unwanted(UP, 110.0)
         (DEAD, 121.0, Action.START, 0),
         (DISMISSED, 110.0, Action.STOP, 0),
         (service.unwanted(DEAD, 121.0), 500.0, Action.REST, math.inf),
-        (service.refused(History(), 0.0, "no program"), 500.0, Action.REST, math.inf),
+        (service.refused(History(), RULES, 0.0, "no program"), 500.0, Action.REST, math.inf),
+        (service.refused(DEAD, RULES, 121.0, "port in use"), 122.0, Action.START, 0),
     ],
 )
 def test_next_step(history: History, now: float, action: Action, seconds: float) -> None:

@@ -159,7 +159,7 @@ def test_a_session_survives(page: Page, code: str, status: Finished.Status) -> N
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("import os; os._exit(1)", "ended with exit code 1"),
+        ("import os; os._exit(1)", "exit code 1"),
         ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL"),
     ],
 )

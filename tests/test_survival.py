@@ -6,15 +6,16 @@ import time
 import uuid
 from collections.abc import Iterator
 
+import psutil
 import pytest
 import requests
 import websocket
 
 from app.settings import ROOT
-from app.wire.messages_pb2 import Finished
+from app.wire.messages_pb2 import Finished, State
 from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
-from tests.running_site import RunningSite, kill_all, supervised
+from tests.running_site import RunningSite, kill_all, small_form, supervised
 
 LINES = "from time import sleep as nap\nfor i in range(60): print(i); nap(float(0.05))"
 EXPECTED = "".join(f"{i}\n" for i in range(60))
@@ -59,3 +60,133 @@ def test_a_killed_app_server_loses_no_line(fragile: RunningSite) -> None:
     assert back.finish(run).status == Finished.OK
     assert page.printed(run) + back.printed(run) == EXPECTED
     back.close()
+
+
+def test_a_killed_sage_server_leaves_nothing_and_says_why(fragile: RunningSite) -> None:
+    person = SignedIn(fragile.address)
+    page = Page(person, person.worksheet)
+    cell = str(uuid.uuid4())
+    page.save(cell, "x")
+    run = page.start(
+        "import subprocess; print('seen', flush=True)\n"
+        "p = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "input()",
+        cell=cell,
+    )
+    page.until(lambda m: m.frame.HasField("input_request"))
+    below = fragile.processes("app.sage.zygote") + fragile.processes("sleep 1000")
+    assert len(below) > 2
+    kill_all(fragile.processes("salvus.py sage"))
+    _, alive = psutil.wait_procs(below, timeout=PATIENCE)
+    assert not alive
+    finished = page.finish(run)
+    assert finished.status == Finished.DIED
+    assert "killed" in finished.reason
+    assert page.printed(run) == "seen\n"
+    assert page.run("1+1").status == Finished.OK
+    page.close()
+
+
+def test_the_end_of_an_idle_session_is_told_after_the_fact(fragile: RunningSite) -> None:
+    person = SignedIn(fragile.address)
+    page = Page(person, person.worksheet)
+    assert page.run("a = 1").status == Finished.OK
+    kill_all(fragile.processes("salvus.py sage"))
+    state = page.until_state(State.DEAD)
+    assert "killed" in state.reason
+    page.close()
+
+
+def test_a_killed_zygote_is_replaced_and_its_sessions_told(fragile: RunningSite) -> None:
+    person = SignedIn(fragile.address)
+    page = Page(person, person.worksheet)
+    run = page.start("input()")
+    page.until(lambda m: m.frame.HasField("input_request"))
+    kill_all(fragile.processes("unshare") or fragile.processes("app.sage.zygote")[:1])
+    finished = page.finish(run)
+    assert finished.status == Finished.DIED
+    assert "zygote" in finished.reason
+    assert page.run("1+1").status == Finished.OK
+    page.close()
+
+
+def test_a_database_that_goes_away_delays_saving_only(fragile: RunningSite) -> None:
+    person = SignedIn(fragile.address)
+    page = Page(person, person.worksheet)
+    cell = str(uuid.uuid4())
+    page.save(cell, LINES)
+    page.until(lambda m: m.HasField("cell_saved"))
+    run = page.start(LINES, cell=cell)
+    page.until(lambda m: m.frame.HasField("stream"))
+    postmaster = fragile.processes("postgresql")[0]
+    kill_all([postmaster, *postmaster.children(recursive=True)])
+    page.save(cell, LINES + "\n")
+    assert page.finish(run).status == Finished.OK
+    assert page.printed(run) == EXPECTED
+    deadline = time.monotonic() + PATIENCE
+    newcomer = come_back(person, page.worksheet)
+    while newcomer.printed(run) != EXPECTED and time.monotonic() < deadline:
+        newcomer.receive()
+    assert newcomer.printed(run) == EXPECTED
+    page.close()
+    newcomer.close()
+
+
+def test_a_killed_supervisor_leaves_nothing_and_the_next_has_everything() -> None:
+    with host.short_folder() as folder:
+        first = supervised(folder)
+        first.start()
+        person = SignedIn(first.address)
+        page = Page(person, person.worksheet)
+        cell = str(uuid.uuid4())
+        page.save(cell, "print('kept')")
+        page.until(lambda m: m.HasField("cell_saved"))
+        run = page.run("print('kept')", cell=cell)
+        assert run.status == Finished.OK
+        below = first.processes()
+        first.kill()
+        _, alive = psutil.wait_procs(below, timeout=PATIENCE)
+        assert not alive
+        second = supervised(folder)
+        second.start()
+        again = SignedIn(second.address)
+        newcomer = Page(again, person.worksheet)
+        newcomer.until(lambda m: m.frame.HasField("finished"))
+        assert newcomer.printed() == "kept\n"
+        second.stop()
+
+
+def test_a_second_supervisor_is_refused(fragile: RunningSite) -> None:
+    with pytest.raises(AssertionError, match=r"in use by another Salvus \(pid \d+\)"):
+        supervised(fragile.data_dir).start()
+
+
+def test_without_sage_sessions_have_python_with_sympy() -> None:
+    python = ROOT / ".venv-plain" / "bin" / "python"
+    if not python.exists():
+        host.missing("SymPy (.venv-plain)")
+    with host.short_folder() as folder:
+        plain = small_form(folder, sage_python=str(python))
+        plain.start()
+        page = Page(person := SignedIn(plain.address), person.worksheet)
+        assert page.run("integrate(sin(Symbol('x')), Symbol('x'))").status == Finished.OK
+        assert page.results() == ["-cos(x)"]
+        state = page.until_state(State.IDLE)
+        assert "SymPy" in state.language
+        assert "Sage is not installed" in state.language
+        plain.stop()
+
+
+def test_the_small_form_computes_and_stops_cleanly() -> None:
+    with host.short_folder() as folder:
+        small = small_form(folder)
+        small.start()
+        person = SignedIn(small.address)
+        page = Page(person, person.worksheet)
+        page.until(lambda m: m.HasField("state") and m.state.kind == m.state.NONE)
+        assert page.run("2+2").status == Finished.OK
+        assert page.results() == ["4"]
+        below = small.processes()
+        assert small.stop() == 0
+        _, alive = psutil.wait_procs(below, timeout=PATIENCE)
+        assert not alive

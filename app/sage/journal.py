@@ -61,6 +61,7 @@ class Journal:
         self.ended = False
         self.recorded = 0  # frames up to this seq are in the database
         self.end_recorded = False
+        self.viewers = 0  # that read it now
         self._on_change = on_change
         self._offsets = array("Q")  # where frames begin in the file, by seq - 1
         self._end = 0  # where the last of them ends

@@ -30,12 +30,13 @@ SAGE_WARM_UP = (
     "del _y",
     "1/0",
 )
+NO_SAGE = "Sage is not installed"
 PLAIN_WARM_UP = ("sum(range(10))", "1/0")
 
 
 @dataclass(frozen=True)
 class Language:
-    name: str  # "SageMath 10.8"
+    name: str  # "SageMath 10.8", as pages show it
     warning: str  # why it is not Sage, when it is not
     warm_up: tuple[str, ...]
 
@@ -54,7 +55,7 @@ def load(
         import sage.version
     except ImportError as error:
         shell = shell_class.instance(config=config)
-        language = _plain(shell, f"Sage is not installed ({error})")
+        language = _plain(shell, f"{NO_SAGE} ({error})")
     else:
         shell = shell_class.instance(config=config)
         language = _sage(shell, sage.version.version)
@@ -81,9 +82,9 @@ def _plain(shell: InteractiveShell, why: str) -> Language:
     try:
         import sympy
     except ImportError:
-        return Language(name, f"{why}, nor is SymPy: plain Python", PLAIN_WARM_UP)
+        return Language(f"{name} ({NO_SAGE})", f"{why}, nor is SymPy", PLAIN_WARM_UP)
     exec("from sympy import *", namespace)
     sympy.init_printing(use_latex="mathjax", ip=shell, pretty_print=True)
     namespace.pop("__builtins__")
     shell.push(namespace, interactive=False)
-    return Language(f"{name} with SymPy {sympy.__version__}", why, PLAIN_WARM_UP)
+    return Language(f"{name} with SymPy {sympy.__version__} ({NO_SAGE})", why, PLAIN_WARM_UP)

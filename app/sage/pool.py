@@ -149,10 +149,10 @@ class Pool:
         return [each for timeline in self._timelines.values() for each in timeline.journals]
 
     def forget(self, journal: Journal) -> None:
-        """Delete a journal that is complete; who still watches it has its place in the database."""
+        """Delete a journal that is complete, unless a viewer is still there."""
+        if journal.viewers:
+            return
         timeline = self._timelines[journal.opened.worksheet]
-        if timeline.watched and timeline.journals[-1] is journal:
-            return  # its end is what the viewers look at
         timeline.journals.remove(journal)
         journal.remove()
         self.leave(timeline)

@@ -22,7 +22,7 @@ from app.sage.session import Session
 from app.sage.viewer import Viewer
 from app.settings import Settings
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
-from app.wire.messages_pb2 import Hello, Message, Refused
+from app.wire.messages_pb2 import Gone, Hello, Message, Refused
 from app.wire.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -202,14 +202,18 @@ class Connection:
         check_ids("", order.worksheet)
         if message.channel in self._viewers:
             self._end_viewer(message.channel)
+        timeline = self._pool.timeline(order.worksheet)
         viewer = Viewer(
             channel=message.channel,
             stream=self._stream,
-            timeline=self._pool.timeline(order.worksheet),
+            timeline=timeline,
             window=self._window,
         )
         self._viewers[message.channel] = viewer
-        viewer.start(order.session, order.after)
+        if not order.session or order.complete or timeline.keeps(order.session):
+            viewer.start(order.session, order.after)
+        else:
+            viewer.send(Message(gone=Gone()))
 
     def _end_viewer(self, channel: int) -> None:
         viewer = self._viewers.pop(channel)

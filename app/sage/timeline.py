@@ -27,14 +27,13 @@ class Timeline:
         for watcher in self._watchers:
             watcher()
 
+    def keeps(self, session: str) -> bool:
+        return any(journal.opened.session == session for journal in self.journals)
+
     def behind(self, journal: Journal) -> Journal | None:
         """The session that came after that of `journal`."""
         later = self.journals[self.journals.index(journal) + 1 :]
         return later[0] if later else None
-
-    @property
-    def watched(self) -> bool:
-        return bool(self._watchers)
 
     @property
     def idle(self) -> bool:

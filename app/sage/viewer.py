@@ -6,6 +6,7 @@ slow one waits for itself alone; nothing is queued for it, as the journal has it
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import gevent
@@ -19,6 +20,7 @@ from app.wire.stream import Stream
 
 NO_SESSION = State(kind=State.NONE)
 BATCH = 1 << 18  # bytes sent in one write, about
+GATHER = 0.003  # seconds that news of a run waits for the run's end: mostly one write does
 
 
 class Viewer:
@@ -41,7 +43,7 @@ class Viewer:
         """Show everything behind seq `after` of `session`, then whatever comes."""
         for journal in self.timeline.journals:
             if journal.opened.session == session:
-                self._journal, self._after = journal, after
+                self._go_to(journal, after)
         self.timeline.watch(self._news.set)
         self._greenlet = gevent.spawn(self._show)
 
@@ -49,6 +51,7 @@ class Viewer:
         self.timeline.unwatch(self._news.set)
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
+        self._go_to(None, 0)
 
     def acknowledge(self, session: str, seq: int) -> None:
         """The viewer took in the frames of `session` up to `seq`."""
@@ -78,9 +81,16 @@ class Viewer:
                 while payloads := [*self._next_frames(), *self._next_state()]:
                     self._stream.send_raw(*(on_channel(self._channel, each) for each in payloads))
                 if not self._move_on():
-                    self._news.wait()
+                    self._wait_news()
         except OSError:
             pass  # the stream is gone, and with it all its viewers
+
+    def _wait_news(self) -> None:
+        self._news.wait()
+        deadline = time.monotonic() + GATHER
+        while self._is_computing and (left := deadline - time.monotonic()) > 0:
+            self._news.clear()
+            self._news.wait(left)
 
     def _next_frames(self) -> list[bytes]:
         """What to send next; nothing when there is nothing, or too much is under way."""
@@ -111,10 +121,23 @@ class Viewer:
         else:
             later = None
         if later is not None:
-            self._journal, self._after = later, 0
-            self._unacknowledged.clear()
-            self._under_way = 0
+            self._go_to(later, 0)
         return later is not None
+
+    def _go_to(self, journal: Journal | None, after: int) -> None:
+        if self._journal is not None:
+            self._journal.viewers -= 1
+        if journal is not None:
+            journal.viewers += 1
+        self._journal, self._after = journal, after
+        self._unacknowledged.clear()
+        self._under_way = 0
+
+    @property
+    def _is_computing(self) -> bool:
+        """Whether what will follow soon is worth waiting for."""
+        journal = self._journal or (self.timeline.journals[0] if self.timeline.journals else None)
+        return journal is not None and journal.state.kind == State.BUSY
 
     @property
     def _at_end(self) -> bool:

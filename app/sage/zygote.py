@@ -147,7 +147,7 @@ def _reseed() -> None:
 def _words(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"ended with exit code {os.WEXITSTATUS(status)}"
+    return f"exit code {os.WEXITSTATUS(status)}"
 
 
 def main() -> NoReturn:

@@ -73,7 +73,7 @@ class Access:
         if not secret:
             return None
         try:
-            with self._database.transaction() as cursor:
+            with self._database.reading() as cursor:
                 account = accounts.signed_in(cursor, secret)
         except Unavailable:
             if secret not in self._seen:

@@ -103,7 +103,7 @@ def register(app: flask.Flask, *, database: db.Database, settings: Settings) -> 
 
     @app.get("/worksheets")
     def worksheet_list() -> str:
-        with database.transaction() as cursor:
+        with database.reading() as cursor:
             entries = worksheets.entries(cursor, flask.g.account)
         return flask.render_template("worksheets.html", entries=entries)
 
@@ -117,7 +117,7 @@ def register(app: flask.Flask, *, database: db.Database, settings: Settings) -> 
 
     @app.get("/w/<uuid:worksheet>")
     def worksheet(worksheet: uuid.UUID) -> str:
-        with database.transaction() as cursor:
+        with database.reading() as cursor:
             title = worksheets.title(cursor, flask.g.account, str(worksheet))
         if title is None:
             flask.abort(404)

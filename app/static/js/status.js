@@ -17,7 +17,8 @@ const WORDS = {
 export function describe(connection, reason, state) {
   if (connection === "refused") return { word: "dead", detail: reason }
   if (connection === "lost") return { word: "reconnecting", detail: reason }
-  if (connection === "new" || !state) return { word: "connecting", detail: "" }
+  if (connection === "new") return { word: "starting", detail: "connecting to the server" }
+  if (!state) return { word: "starting", detail: "loading what was computed before" }
   const none = state.kind === Kind.NONE ? "a session starts when you run a cell" : ""
   return { word: WORDS[state.kind], detail: state.reason || none }
 }

@@ -23,6 +23,7 @@ class Worksheet {
   #state = null
   #connection = "new"
   #reason = ""
+  #cutOff = false // the Sage server could not be reached
   #unread = false // the database was down: what is stored is not known
 
   constructor(id, page) {
@@ -50,8 +51,13 @@ class Worksheet {
     this.#socket.send("hello", { version: VERSION, role: "browser" })
     this.#socket.send("attach", { worksheet: this.#id, ...this.#timeline.position })
     this.#saving.again()
-    for (const execute of this.#unconfirmed.values()) this.#socket.send("execute", execute)
+    this.#askAgain()
     this.#tell()
+  }
+
+  /** Ask again for the runs that may have been lost on the way; a repeat is harmless. */
+  #askAgain() {
+    for (const execute of this.#unconfirmed.values()) this.#socket.send("execute", execute)
   }
 
   #lost(everOpen) {
@@ -127,6 +133,9 @@ class Worksheet {
   }
 
   #follow(state) {
+    const cutOff = state.kind === Kind.STARTING && !state.session
+    if (this.#cutOff && !cutOff) this.#askAgain()
+    this.#cutOff = cutOff
     this.#state = state
     this.#timeline.follow(state.session)
     this.#tell()

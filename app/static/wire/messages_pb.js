@@ -19,7 +19,7 @@ import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/code
  * Describes the file messages.proto.
  */
 export const file_messages = /*@__PURE__*/
-  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIqcICgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIiCgdleGVjdXRlGBQgASgLMg8uc2FsdnVzLkV4ZWN1dGVIABIgCgZjYW5jZWwYFSABKAsyDi5zYWx2dXMuQ2FuY2VsSAASJgoJaW50ZXJydXB0GBYgASgLMhEuc2FsdnVzLkludGVycnVwdEgAEiIKB3Jlc3RhcnQYFyABKAsyDy5zYWx2dXMuUmVzdGFydEgAEiQKCGNvbXBsZXRlGBggASgLMhAuc2FsdnVzLkNvbXBsZXRlSAASIgoHaW5zcGVjdBgZIAEoCzIPLnNhbHZ1cy5JbnNwZWN0SAASKQoLaW5wdXRfcmVwbHkYGiABKAsyEi5zYWx2dXMuSW5wdXRSZXBseUgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABImCgl3b3Jrc2hlZXQYKCABKAsyES5zYWx2dXMuV29ya3NoZWV0SAASJQoJc2F2ZV9jZWxsGCkgASgLMhAuc2FsdnVzLlNhdmVDZWxsSAASJwoKY2VsbF9zYXZlZBgqIAEoCzIRLnNhbHZ1cy5DZWxsU2F2ZWRIABIcCgRjZWxsGCsgASgLMgwuc2FsdnVzLkNlbGxIABIgCgZzYXZpbmcYLCABKAsyDi5zYWx2dXMuU2F2aW5nSAASHAoEZm9yaxgyIAEoCzIMLnNhbHZ1cy5Gb3JrSAASIAoGZm9ya2VkGDMgASgLMg4uc2FsdnVzLkZvcmtlZEgAEiAKBnNpZ25hbBg0IAEoCzIOLnNhbHZ1cy5TaWduYWxIABIgCgZleGl0ZWQYNSABKAsyDi5zYWx2dXMuRXhpdGVkSAASHgoFcmVhZHkYNiABKAsyDS5zYWx2dXMuUmVhZHlIABIgCgZvcGVuZWQYPCABKAsyDi5zYWx2dXMuT3BlbmVkSABCBgoEYm9keSJDCgVIZWxsbxIPCgd2ZXJzaW9uGAEgASgNEg0KBXRva2VuGAIgASgJEgwKBG5vZGUYAyABKAkSDAoEcm9sZRgEIAEoCSIoCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCRINCgVhYm91dBgCIAEoCSIGCgRQaW5nIgYKBFBvbmciOwoGQXR0YWNoEhEKCXdvcmtzaGVldBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg0KBWFmdGVyGAMgASgEIggKBkRldGFjaCIjCgNBY2sSDwoHc2Vzc2lvbhgBIAEoCRILCgNzZXEYAiABKAQiMgoHRXhlY3V0ZRILCgNydW4YASABKAkSDAoEY2VsbBgCIAEoCRIMCgRjb2RlGAMgASgJIhUKBkNhbmNlbBILCgNydW4YASABKAkiGAoJSW50ZXJydXB0EgsKA3J1bhgBIAEoCSIJCgdSZXN0YXJ0IjkKCENvbXBsZXRlEg8KB3JlcXVlc3QYASABKAkSDAoEY29kZRgCIAEoCRIOCgZjdXJzb3IYAyABKA0iSAoHSW5zcGVjdBIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNEg4KBnNvdXJjZRgEIAEoCCInCgpJbnB1dFJlcGx5EgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIowDCgVGcmFtZRIPCgdzZXNzaW9uGAEgASgJEgsKA3J1bhgCIAEoCRILCgNzZXEYAyABKAQSIAoGcXVldWVkGAogASgLMg4uc2FsdnVzLlF1ZXVlZEgAEiIKB3N0YXJ0ZWQYCyABKAsyDy5zYWx2dXMuU3RhcnRlZEgAEiAKBnN0cmVhbRgMIAEoCzIOLnNhbHZ1cy5TdHJlYW1IABIgCgZidW5kbGUYDSABKAsyDi5zYWx2dXMuQnVuZGxlSAASJgoJdHJhY2ViYWNrGA4gASgLMhEuc2FsdnVzLlRyYWNlYmFja0gAEh4KBWNsZWFyGA8gASgLMg0uc2FsdnVzLkNsZWFySAASLQoNaW5wdXRfcmVxdWVzdBgQIAEoCzIULnNhbHZ1cy5JbnB1dFJlcXVlc3RIABImCgl0cnVuY2F0ZWQYESABKAsyES5zYWx2dXMuVHJ1bmNhdGVkSAASJAoIZmluaXNoZWQYEiABKAsyEC5zYWx2dXMuRmluaXNoZWRIAEIJCgdjb250ZW50IkUKBlF1ZXVlZBIMCgRjZWxsGAEgASgJEgwKBGNvZGUYAiABKAkSEQoJd29ya3NoZWV0GAMgASgJEgwKBHRpbWUYBCABKAEiFwoHU3RhcnRlZBIMCgR0aW1lGAEgASgBIlkKBlN0cmVhbRIhCgRuYW1lGAEgASgOMhMuc2FsdnVzLlN0cmVhbS5OYW1lEgwKBHRleHQYAiABKAkiHgoETmFtZRIKCgZTVERPVVQQABIKCgZTVERFUlIQASJgCgZCdW5kbGUSIgoFcGFydHMYASADKAsyEy5zYWx2dXMuQnVuZGxlLlBhcnQSDgoGcmVzdWx0GAIgASgIGiIKBFBhcnQSDAoEdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMIjYKCVRyYWNlYmFjaxIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBHRleHQYAyABKAkiFQoFQ2xlYXISDAoEd2FpdBgBIAEoCCIwCgxJbnB1dFJlcXVlc3QSDgoGcHJvbXB0GAEgASgJEhAKCHBhc3N3b3JkGAIgASgIIhoKCVRydW5jYXRlZBINCgVsaW1pdBgBIAEoBCKpAQoIRmluaXNoZWQSJwoGc3RhdHVzGAEgASgOMhcuc2FsdnVzLkZpbmlzaGVkLlN0YXR1cxIOCgZyZWFzb24YAiABKAkSDAoEdGltZRgDIAEoARIPCgdzZWNvbmRzGAQgASgBIkUKBlN0YXR1cxIGCgJPSxAAEgkKBUVSUk9SEAESDwoLSU5URVJSVVBURUQQAhINCglDQU5DRUxMRUQQAxIICgRESUVEEAQitQEKBVN0YXRlEiAKBGtpbmQYASABKA4yEi5zYWx2dXMuU3RhdGUuS2luZBIPCgdzZXNzaW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCRILCgNydW4YBCABKAkSEAoIbGFuZ3VhZ2UYBSABKAkSDAoEdGltZRgGIAEoASI8CgRLaW5kEggKBE5PTkUQABIMCghTVEFSVElORxABEggKBElETEUQAhIICgRCVVNZEAMSCAoEREVBRBAEIlsKDUNvbXBsZXRlUmVwbHkSDwoHcmVxdWVzdBgBIAEoCRINCgVzdGFydBgCIAEoDRILCgNlbmQYAyABKA0SDwoHbWF0Y2hlcxgEIAMoCRIMCgRidXN5GAUgASgIIkoKDEluc3BlY3RSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBWZvdW5kGAIgASgIEgwKBHRleHQYAyABKAkSDAoEYnVzeRgEIAEoCCJTCglXb3Jrc2hlZXQSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSGwoFY2VsbHMYAyADKAsyDC5zYWx2dXMuQ2VsbBIOCgZzdG9yZWQYBCABKAgiUQoEQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgsKA3J1bhgFIAEoCSI2CghTYXZlQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJIikKCUNlbGxTYXZlZBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCIpCgZTYXZpbmcSDwoHZGVsYXllZBgBIAEoCBIOCgZyZWFzb24YAiABKAkiJQoERm9yaxIPCgdzZXNzaW9uGAEgASgJEgwKBG1hcmsYAiABKAwiJgoGRm9ya2VkEg8KB3Nlc3Npb24YASABKAkSCwoDcGlkGAIgASgNIikKBlNpZ25hbBIPCgdzZXNzaW9uGAEgASgJEg4KBm51bWJlchgCIAEoDSIpCgZFeGl0ZWQSDwoHc2Vzc2lvbhgBIAEoCRIOCgZyZWFzb24YAiABKAkiKgoFUmVhZHkSEAoIbGFuZ3VhZ2UYASABKAkSDwoHd2FybmluZxgCIAEoCSJcCgZPcGVuZWQSDwoHc2Vzc2lvbhgBIAEoCRIRCgl3b3Jrc2hlZXQYAiABKAkSDgoGc2VydmVyGAMgASgJEhAKCGxhbmd1YWdlGAQgASgJEgwKBHRpbWUYBSABKAFiBnByb3RvMw");
+  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIsUICgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIiCgdleGVjdXRlGBQgASgLMg8uc2FsdnVzLkV4ZWN1dGVIABIgCgZjYW5jZWwYFSABKAsyDi5zYWx2dXMuQ2FuY2VsSAASJgoJaW50ZXJydXB0GBYgASgLMhEuc2FsdnVzLkludGVycnVwdEgAEiIKB3Jlc3RhcnQYFyABKAsyDy5zYWx2dXMuUmVzdGFydEgAEiQKCGNvbXBsZXRlGBggASgLMhAuc2FsdnVzLkNvbXBsZXRlSAASIgoHaW5zcGVjdBgZIAEoCzIPLnNhbHZ1cy5JbnNwZWN0SAASKQoLaW5wdXRfcmVwbHkYGiABKAsyEi5zYWx2dXMuSW5wdXRSZXBseUgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABImCgl3b3Jrc2hlZXQYKCABKAsyES5zYWx2dXMuV29ya3NoZWV0SAASJQoJc2F2ZV9jZWxsGCkgASgLMhAuc2FsdnVzLlNhdmVDZWxsSAASJwoKY2VsbF9zYXZlZBgqIAEoCzIRLnNhbHZ1cy5DZWxsU2F2ZWRIABIcCgRjZWxsGCsgASgLMgwuc2FsdnVzLkNlbGxIABIgCgZzYXZpbmcYLCABKAsyDi5zYWx2dXMuU2F2aW5nSAASHAoEZm9yaxgyIAEoCzIMLnNhbHZ1cy5Gb3JrSAASIAoGZm9ya2VkGDMgASgLMg4uc2FsdnVzLkZvcmtlZEgAEiAKBnNpZ25hbBg0IAEoCzIOLnNhbHZ1cy5TaWduYWxIABIgCgZleGl0ZWQYNSABKAsyDi5zYWx2dXMuRXhpdGVkSAASHgoFcmVhZHkYNiABKAsyDS5zYWx2dXMuUmVhZHlIABIgCgZvcGVuZWQYPCABKAsyDi5zYWx2dXMuT3BlbmVkSABCBgoEYm9keSJDCgVIZWxsbxIPCgd2ZXJzaW9uGAEgASgNEg0KBXRva2VuGAIgASgJEgwKBG5vZGUYAyABKAkSDAoEcm9sZRgEIAEoCSIoCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCRINCgVhYm91dBgCIAEoCSIGCgRQaW5nIgYKBFBvbmciTQoGQXR0YWNoEhEKCXdvcmtzaGVldBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg0KBWFmdGVyGAMgASgEEhAKCGNvbXBsZXRlGAQgASgIIgYKBEdvbmUiCAoGRGV0YWNoIiMKA0FjaxIPCgdzZXNzaW9uGAEgASgJEgsKA3NlcRgCIAEoBCIyCgdFeGVjdXRlEgsKA3J1bhgBIAEoCRIMCgRjZWxsGAIgASgJEgwKBGNvZGUYAyABKAkiFQoGQ2FuY2VsEgsKA3J1bhgBIAEoCSIYCglJbnRlcnJ1cHQSCwoDcnVuGAEgASgJIgkKB1Jlc3RhcnQiOQoIQ29tcGxldGUSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg4KBmN1cnNvchgDIAEoDSJICgdJbnNwZWN0Eg8KB3JlcXVlc3QYASABKAkSDAoEY29kZRgCIAEoCRIOCgZjdXJzb3IYAyABKA0SDgoGc291cmNlGAQgASgIIicKCklucHV0UmVwbHkSCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkijAMKBUZyYW1lEg8KB3Nlc3Npb24YASABKAkSCwoDcnVuGAIgASgJEgsKA3NlcRgDIAEoBBIgCgZxdWV1ZWQYCiABKAsyDi5zYWx2dXMuUXVldWVkSAASIgoHc3RhcnRlZBgLIAEoCzIPLnNhbHZ1cy5TdGFydGVkSAASIAoGc3RyZWFtGAwgASgLMg4uc2FsdnVzLlN0cmVhbUgAEiAKBmJ1bmRsZRgNIAEoCzIOLnNhbHZ1cy5CdW5kbGVIABImCgl0cmFjZWJhY2sYDiABKAsyES5zYWx2dXMuVHJhY2ViYWNrSAASHgoFY2xlYXIYDyABKAsyDS5zYWx2dXMuQ2xlYXJIABItCg1pbnB1dF9yZXF1ZXN0GBAgASgLMhQuc2FsdnVzLklucHV0UmVxdWVzdEgAEiYKCXRydW5jYXRlZBgRIAEoCzIRLnNhbHZ1cy5UcnVuY2F0ZWRIABIkCghmaW5pc2hlZBgSIAEoCzIQLnNhbHZ1cy5GaW5pc2hlZEgAQgkKB2NvbnRlbnQiRQoGUXVldWVkEgwKBGNlbGwYASABKAkSDAoEY29kZRgCIAEoCRIRCgl3b3Jrc2hlZXQYAyABKAkSDAoEdGltZRgEIAEoASIXCgdTdGFydGVkEgwKBHRpbWUYASABKAEiWQoGU3RyZWFtEiEKBG5hbWUYASABKA4yEy5zYWx2dXMuU3RyZWFtLk5hbWUSDAoEdGV4dBgCIAEoCSIeCgROYW1lEgoKBlNURE9VVBAAEgoKBlNUREVSUhABImAKBkJ1bmRsZRIiCgVwYXJ0cxgBIAMoCzITLnNhbHZ1cy5CdW5kbGUuUGFydBIOCgZyZXN1bHQYAiABKAgaIgoEUGFydBIMCgR0eXBlGAEgASgJEgwKBGRhdGEYAiABKAwiNgoJVHJhY2ViYWNrEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDAoEdGV4dBgDIAEoCSIVCgVDbGVhchIMCgR3YWl0GAEgASgIIjAKDElucHV0UmVxdWVzdBIOCgZwcm9tcHQYASABKAkSEAoIcGFzc3dvcmQYAiABKAgiGgoJVHJ1bmNhdGVkEg0KBWxpbWl0GAEgASgEIqkBCghGaW5pc2hlZBInCgZzdGF0dXMYASABKA4yFy5zYWx2dXMuRmluaXNoZWQuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIMCgR0aW1lGAMgASgBEg8KB3NlY29uZHMYBCABKAEiRQoGU3RhdHVzEgYKAk9LEAASCQoFRVJST1IQARIPCgtJTlRFUlJVUFRFRBACEg0KCUNBTkNFTExFRBADEggKBERJRUQQBCK1AQoFU3RhdGUSIAoEa2luZBgBIAEoDjISLnNhbHZ1cy5TdGF0ZS5LaW5kEg8KB3Nlc3Npb24YAiABKAkSDgoGcmVhc29uGAMgASgJEgsKA3J1bhgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIMCgR0aW1lGAYgASgBIjwKBEtpbmQSCAoETk9ORRAAEgwKCFNUQVJUSU5HEAESCAoESURMRRACEggKBEJVU1kQAxIICgRERUFEEAQiWwoNQ29tcGxldGVSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBXN0YXJ0GAIgASgNEgsKA2VuZBgDIAEoDRIPCgdtYXRjaGVzGAQgAygJEgwKBGJ1c3kYBSABKAgiSgoMSW5zcGVjdFJlcGx5Eg8KB3JlcXVlc3QYASABKAkSDQoFZm91bmQYAiABKAgSDAoEdGV4dBgDIAEoCRIMCgRidXN5GAQgASgIIlMKCVdvcmtzaGVldBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRIbCgVjZWxscxgDIAMoCzIMLnNhbHZ1cy5DZWxsEg4KBnN0b3JlZBgEIAEoCCJRCgRDZWxsEgoKAmlkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgBEgwKBGNvZGUYAyABKAkSEAoIcmV2aXNpb24YBCABKAQSCwoDcnVuGAUgASgJIjYKCFNhdmVDZWxsEgoKAmlkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgBEgwKBGNvZGUYAyABKAkiKQoJQ2VsbFNhdmVkEgoKAmlkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIikKBlNhdmluZxIPCgdkZWxheWVkGAEgASgIEg4KBnJlYXNvbhgCIAEoCSIlCgRGb3JrEg8KB3Nlc3Npb24YASABKAkSDAoEbWFyaxgCIAEoDCImCgZGb3JrZWQSDwoHc2Vzc2lvbhgBIAEoCRILCgNwaWQYAiABKA0iKQoGU2lnbmFsEg8KB3Nlc3Npb24YASABKAkSDgoGbnVtYmVyGAIgASgNIikKBkV4aXRlZBIPCgdzZXNzaW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIqCgVSZWFkeRIQCghsYW5ndWFnZRgBIAEoCRIPCgd3YXJuaW5nGAIgASgJIlwKBk9wZW5lZBIPCgdzZXNzaW9uGAEgASgJEhEKCXdvcmtzaGVldBgCIAEoCRIOCgZzZXJ2ZXIYAyABKAkSEAoIbGFuZ3VhZ2UYBCABKAkSDAoEdGltZRgFIAEoAWIGcHJvdG8z");
 
 /**
  * Describes the message salvus.Message.
@@ -64,101 +64,108 @@ export const AttachSchema = /*@__PURE__*/
   messageDesc(file_messages, 5);
 
 /**
+ * Describes the message salvus.Gone.
+ * Use `create(GoneSchema)` to create a new message.
+ */
+export const GoneSchema = /*@__PURE__*/
+  messageDesc(file_messages, 6);
+
+/**
  * Describes the message salvus.Detach.
  * Use `create(DetachSchema)` to create a new message.
  */
 export const DetachSchema = /*@__PURE__*/
-  messageDesc(file_messages, 6);
+  messageDesc(file_messages, 7);
 
 /**
  * Describes the message salvus.Ack.
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema = /*@__PURE__*/
-  messageDesc(file_messages, 7);
+  messageDesc(file_messages, 8);
 
 /**
  * Describes the message salvus.Execute.
  * Use `create(ExecuteSchema)` to create a new message.
  */
 export const ExecuteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 8);
+  messageDesc(file_messages, 9);
 
 /**
  * Describes the message salvus.Cancel.
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema = /*@__PURE__*/
-  messageDesc(file_messages, 9);
+  messageDesc(file_messages, 10);
 
 /**
  * Describes the message salvus.Interrupt.
  * Use `create(InterruptSchema)` to create a new message.
  */
 export const InterruptSchema = /*@__PURE__*/
-  messageDesc(file_messages, 10);
+  messageDesc(file_messages, 11);
 
 /**
  * Describes the message salvus.Restart.
  * Use `create(RestartSchema)` to create a new message.
  */
 export const RestartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 11);
+  messageDesc(file_messages, 12);
 
 /**
  * Describes the message salvus.Complete.
  * Use `create(CompleteSchema)` to create a new message.
  */
 export const CompleteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 12);
+  messageDesc(file_messages, 13);
 
 /**
  * Describes the message salvus.Inspect.
  * Use `create(InspectSchema)` to create a new message.
  */
 export const InspectSchema = /*@__PURE__*/
-  messageDesc(file_messages, 13);
+  messageDesc(file_messages, 14);
 
 /**
  * Describes the message salvus.InputReply.
  * Use `create(InputReplySchema)` to create a new message.
  */
 export const InputReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 14);
+  messageDesc(file_messages, 15);
 
 /**
  * Describes the message salvus.Frame.
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema = /*@__PURE__*/
-  messageDesc(file_messages, 15);
+  messageDesc(file_messages, 16);
 
 /**
  * Describes the message salvus.Queued.
  * Use `create(QueuedSchema)` to create a new message.
  */
 export const QueuedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 16);
+  messageDesc(file_messages, 17);
 
 /**
  * Describes the message salvus.Started.
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 17);
+  messageDesc(file_messages, 18);
 
 /**
  * Describes the message salvus.Stream.
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema = /*@__PURE__*/
-  messageDesc(file_messages, 18);
+  messageDesc(file_messages, 19);
 
 /**
  * Describes the enum salvus.Stream.Name.
  */
 export const Stream_NameSchema = /*@__PURE__*/
-  enumDesc(file_messages, 18, 0);
+  enumDesc(file_messages, 19, 0);
 
 /**
  * @generated from enum salvus.Stream.Name
@@ -171,55 +178,55 @@ export const Stream_Name = /*@__PURE__*/
  * Use `create(BundleSchema)` to create a new message.
  */
 export const BundleSchema = /*@__PURE__*/
-  messageDesc(file_messages, 19);
+  messageDesc(file_messages, 20);
 
 /**
  * Describes the message salvus.Bundle.Part.
  * Use `create(Bundle_PartSchema)` to create a new message.
  */
 export const Bundle_PartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 19, 0);
+  messageDesc(file_messages, 20, 0);
 
 /**
  * Describes the message salvus.Traceback.
  * Use `create(TracebackSchema)` to create a new message.
  */
 export const TracebackSchema = /*@__PURE__*/
-  messageDesc(file_messages, 20);
+  messageDesc(file_messages, 21);
 
 /**
  * Describes the message salvus.Clear.
  * Use `create(ClearSchema)` to create a new message.
  */
 export const ClearSchema = /*@__PURE__*/
-  messageDesc(file_messages, 21);
+  messageDesc(file_messages, 22);
 
 /**
  * Describes the message salvus.InputRequest.
  * Use `create(InputRequestSchema)` to create a new message.
  */
 export const InputRequestSchema = /*@__PURE__*/
-  messageDesc(file_messages, 22);
+  messageDesc(file_messages, 23);
 
 /**
  * Describes the message salvus.Truncated.
  * Use `create(TruncatedSchema)` to create a new message.
  */
 export const TruncatedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 23);
+  messageDesc(file_messages, 24);
 
 /**
  * Describes the message salvus.Finished.
  * Use `create(FinishedSchema)` to create a new message.
  */
 export const FinishedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 24);
+  messageDesc(file_messages, 25);
 
 /**
  * Describes the enum salvus.Finished.Status.
  */
 export const Finished_StatusSchema = /*@__PURE__*/
-  enumDesc(file_messages, 24, 0);
+  enumDesc(file_messages, 25, 0);
 
 /**
  * @generated from enum salvus.Finished.Status
@@ -232,13 +239,13 @@ export const Finished_Status = /*@__PURE__*/
  * Use `create(StateSchema)` to create a new message.
  */
 export const StateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 25);
+  messageDesc(file_messages, 26);
 
 /**
  * Describes the enum salvus.State.Kind.
  */
 export const State_KindSchema = /*@__PURE__*/
-  enumDesc(file_messages, 25, 0);
+  enumDesc(file_messages, 26, 0);
 
 /**
  * @generated from enum salvus.State.Kind
@@ -251,89 +258,89 @@ export const State_Kind = /*@__PURE__*/
  * Use `create(CompleteReplySchema)` to create a new message.
  */
 export const CompleteReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 26);
+  messageDesc(file_messages, 27);
 
 /**
  * Describes the message salvus.InspectReply.
  * Use `create(InspectReplySchema)` to create a new message.
  */
 export const InspectReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 27);
+  messageDesc(file_messages, 28);
 
 /**
  * Describes the message salvus.Worksheet.
  * Use `create(WorksheetSchema)` to create a new message.
  */
 export const WorksheetSchema = /*@__PURE__*/
-  messageDesc(file_messages, 28);
+  messageDesc(file_messages, 29);
 
 /**
  * Describes the message salvus.Cell.
  * Use `create(CellSchema)` to create a new message.
  */
 export const CellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 29);
+  messageDesc(file_messages, 30);
 
 /**
  * Describes the message salvus.SaveCell.
  * Use `create(SaveCellSchema)` to create a new message.
  */
 export const SaveCellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 30);
+  messageDesc(file_messages, 31);
 
 /**
  * Describes the message salvus.CellSaved.
  * Use `create(CellSavedSchema)` to create a new message.
  */
 export const CellSavedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 31);
+  messageDesc(file_messages, 32);
 
 /**
  * Describes the message salvus.Saving.
  * Use `create(SavingSchema)` to create a new message.
  */
 export const SavingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 32);
+  messageDesc(file_messages, 33);
 
 /**
  * Describes the message salvus.Fork.
  * Use `create(ForkSchema)` to create a new message.
  */
 export const ForkSchema = /*@__PURE__*/
-  messageDesc(file_messages, 33);
+  messageDesc(file_messages, 34);
 
 /**
  * Describes the message salvus.Forked.
  * Use `create(ForkedSchema)` to create a new message.
  */
 export const ForkedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 34);
+  messageDesc(file_messages, 35);
 
 /**
  * Describes the message salvus.Signal.
  * Use `create(SignalSchema)` to create a new message.
  */
 export const SignalSchema = /*@__PURE__*/
-  messageDesc(file_messages, 35);
+  messageDesc(file_messages, 36);
 
 /**
  * Describes the message salvus.Exited.
  * Use `create(ExitedSchema)` to create a new message.
  */
 export const ExitedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 36);
+  messageDesc(file_messages, 37);
 
 /**
  * Describes the message salvus.Ready.
  * Use `create(ReadySchema)` to create a new message.
  */
 export const ReadySchema = /*@__PURE__*/
-  messageDesc(file_messages, 37);
+  messageDesc(file_messages, 38);
 
 /**
  * Describes the message salvus.Opened.
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 38);
+  messageDesc(file_messages, 39);
 
