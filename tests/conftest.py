@@ -12,6 +12,7 @@ from app import green  # before anything else of ours
 
 green.activate()
 
+import contextlib
 import ctypes
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,7 +48,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for process in leaked:
         words = " ".join(process.cmdline()) if process.is_running() else "gone meanwhile"
         print(f"\nLEAKED by the tests: process {process.pid}: {words}")
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     if leaked:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

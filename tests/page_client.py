@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
+import gevent
 import requests
 import websocket
 
@@ -88,12 +88,19 @@ class Page:
 
     def until(self, wanted: Callable[[Message], bool]) -> Message:
         """The first message from now on that is `wanted`."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            message = self.receive()
-            if wanted(message):
+        # Not the socket's own timeout: the server's pings would begin it anew.
+        timeout = gevent.Timeout(PATIENCE)
+        try:
+            with timeout:
+                while not wanted(message := self.receive()):
+                    pass
                 return message
-        raise AssertionError(f"not within {PATIENCE:g} s; got {self.messages[-20:]}")
+        except gevent.Timeout as error:
+            if error is not timeout:
+                raise
+            raise AssertionError(
+                f"not within {PATIENCE:g} s; got {self.messages[-20:]}"
+            ) from None
 
     def until_state(self, kind: State.Kind) -> State:
         return self.until(lambda m: m.HasField("state") and m.state.kind == kind).state
