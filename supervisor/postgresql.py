@@ -143,7 +143,8 @@ def make_cluster(cluster: Path, binaries: Path, user: str) -> None:
     initdb = [str(binaries / "initdb"), "--pgdata", str(fresh), "--username", "postgres"]
     initdb += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "reject"]
     _run(initdb, "", user)
-    _run([str(binaries / "postgres"), "--single", "-D", str(fresh)], FIRST_STATEMENTS, user)
+    single = [str(binaries / "postgres"), "--single", "-D", str(fresh), "postgres"]
+    _run(single, FIRST_STATEMENTS, user)
     with contextlib.suppress(FileNotFoundError):
         cluster.rmdir()
     fresh.rename(cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -224,6 +225,18 @@ def test_data_outlives_a_killed_postmaster(settings: Settings, started: Started)
     os.kill(site.pid("postgresql"), signal.SIGKILL)
     site.wait("postgresql", State.UP, 2)
     assert ask(settings, "SELECT number FROM kept") == [(42,)]
+
+
+def test_a_cluster_is_made_by_whoever_runs_it(settings: Settings, data_dir: Path) -> None:
+    """Not only by a user called as a database is: `postgres`."""
+    cluster = data_dir / "other" / "cluster"
+    locations.make_folder(cluster.parent, 0o711, "")
+    root = os.geteuid() == 0
+    if root:
+        shutil.chown(cluster.parent, "nobody")
+    binaries = postgresql.find_binaries(settings)
+    postgresql.make_cluster(cluster, binaries, "nobody" if root else "")
+    assert (cluster / "PG_VERSION").is_file()
 
 
 def test_only_we_may_reach_the_database(settings: Settings, started: Started) -> None:
