@@ -30,7 +30,7 @@ from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.nodes import Node
-from app.sage import sandbox
+from app.sage import protections
 from app.sage.pool import Pool, PoolError
 from app.sage.recorder import Recorder
 from app.sage.server import SageServer
@@ -107,18 +107,16 @@ class SageRole:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
-        found = sandbox.examine()
-        for protection, state in found.report.items():
-            log.info("protection of sessions: %s: %s", protection, state)
         address = f"{settings.sage.host}:{settings.sage.port}"
-        self.pool = Pool(settings=settings, address=address, sandbox=found)
+        self.pool = Pool(
+            settings=settings, address=address, protections=protections.examine(settings)
+        )
         self._server = SageServer(
             pool=self.pool,
             settings=settings,
             token=site_token(settings.data_dir),
             context=server_context(identity(settings)),
         )
-        self.protection = dict(found.report)
         self.recorder = Recorder(
             pool=self.pool, database=database, interval=settings.database.write_seconds
         )
@@ -219,8 +217,9 @@ class Site:
         now["notices"] += [
             f"no stream to the sage server: {node.failure}" for node in self.nodes if not node.is_up
         ]
-        if self._sage is not None:
-            now["protection"] = self._sage.protection
+        for node in self.nodes:
+            if node.protections:
+                now["protection"] = node.protections
         try:
             now["services"] = self._services()
             now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]

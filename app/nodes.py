@@ -53,6 +53,7 @@ class Node:
         self._stream: Stream | None = None
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.failure = "not yet reached"
+        self.protections: dict[str, str] = {}  # of its sessions: "on", or why not
 
     @property
     def is_up(self) -> bool:
@@ -132,7 +133,8 @@ class Node:
                     )
                 )
             )
-            stream.expect_hello(self._wire.hello_seconds)
+            hello = stream.expect_hello(self._wire.hello_seconds)
+            self.protections = dict(hello.protections)
         except BaseException:
             stream.close()
             raise

@@ -100,6 +100,15 @@ class Sage:
 
 
 @dataclass(frozen=True)
+class Limits:
+    memory: int = key(4 << 30, between(1 << 28, 1 << 44))
+    processes: int = key(128, between(8, 100_000))
+    files: int = key(1024, between(64, 1_000_000))
+    disk: int = key(1 << 28, between(1 << 20, 1 << 40))
+    entries: int = key(20_000, between(100, 1 << 30))
+
+
+@dataclass(frozen=True)
 class Wire:
     max_message: int = key(1 << 24, between(1 << 16, 1 << 30))
     window: int = key(1 << 20, between(1 << 16, 1 << 28))
@@ -147,6 +156,7 @@ class Settings:
     site: Site = Site()
     app: App = App()
     sage: Sage = Sage()
+    limits: Limits = Limits()
     wire: Wire = Wire()
     database: Database = Database()
     memcached: Memcached = Memcached()

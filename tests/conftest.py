@@ -132,7 +132,16 @@ def site() -> Iterator[RunningSite]:
     if not (ROOT / ".venv-sage" / "bin" / "python").exists():
         host.missing("Sage (.venv-sage)")
     with host.short_folder() as folder:
-        running = supervised(folder, sage_max_output="2000000", database_statement_seconds="2")
+        running = supervised(
+            folder,
+            sage_max_output="2000000",
+            sage_max_sessions="500",
+            database_statement_seconds="2",
+            limits_memory="1500000000",
+            limits_disk="50000000",
+            limits_entries="2000",
+            limits_processes="64",
+        )
         running.start()
         yield running
         running.stop()

@@ -32,8 +32,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sage/language.py": (),
     "app/sage/display.py": PLAIN_SIDE,
     "app/sage/worker.py": PLAIN_SIDE,
-    "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker"),
-    "app/sage/sandbox.py": (),
+    "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker", "app.sage.kernel",
+                           "app.sage.sandbox"),
+    "app/sage/kernel.py": (),
+    "app/sage/sandbox.py": ("app.sage.kernel",),
     "app/sage/": ("app.sage", "app.settings", "app.db", "app.wire"),
     "app/web/": ("app.web", "app.accounts", "app.worksheets", "app.browsers", "app.db",
                  "app.delivery", "app.sessions", "app.settings", "app.wire"),
@@ -60,7 +62,7 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
-            if module in ("app", "supervisor", "monitor"):
+            if module in ("app", "app.sage", "supervisor", "monitor"):
                 found |= {f"{module}.{alias.name}" for alias in node.names}
             else:
                 found.add(module)
@@ -84,7 +86,8 @@ def test_imports_run_one_way(name: str) -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["splitter", "language", "display", "worker", "zygote"])
+@pytest.mark.parametrize("name", ["splitter", "language", "display", "worker", "zygote",
+                                  "sandbox", "kernel"])
 def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:
     for module in imports(ROOT / "app" / "sage" / f"{name}.py"):
         top = module.split(".")[0]

@@ -16,19 +16,20 @@ import socket
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import gevent
 from gevent import subprocess
 from gevent.event import Event
 
 from app.sage.journal import Journal
-from app.sage.sandbox import Sandbox
+from app.sage.protections import Protections
 from app.sage.session import Session, end_runs
 from app.sage.splitter import MARK_SIZE
 from app.sage.timeline import Timeline
 from app.settings import ROOT, Settings
 from app.wire.decoder import ProtocolError, encode
-from app.wire.messages_pb2 import Fork, Message, Opened, Signal
+from app.wire.messages_pb2 import Fork, Message, Opened, Ready, Signal
 from app.wire.stream import Stream
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between a zygote's death and the next one
@@ -40,8 +41,9 @@ ZYGOTE_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "GC_MARKERS": "1",
     "MPLBACKEND": "agg",
-    "PYTHONUNBUFFERED": "",
 }
+PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")  # of our environment
+PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +53,11 @@ class PoolError(Exception):
 
 
 class Pool:
-    def __init__(self, *, settings: Settings, address: str, sandbox: Sandbox) -> None:
+    def __init__(self, *, settings: Settings, address: str, protections: Protections) -> None:
         """`address`: of this sage server (host:port), as sessions are recorded with it."""
         self._settings = settings
         self._address = address
-        self._sandbox = sandbox
+        self._protections = protections
         self._folder = settings.data_dir / "sage"
         self._journals = self._folder / "journals"
         self._homes = self._folder / "homes"
@@ -71,6 +73,7 @@ class Pool:
         self.ready = Event()
         self.failure = ""  # why the latest zygote did not come up
         self.language = ""
+        self.protections = dict(protections.report)  # of sessions: "on", or why not
         self.warning = ""
 
     # -- Life ----------------------------------------------------------------------
@@ -172,7 +175,7 @@ class Pool:
             "busy": sum(session.busy for session in serving),
             "spares": len(self._spares),
             "limit": self._settings.sage.max_sessions,
-            "sandbox": self._sandbox.report,
+            "protections": self.protections,
         }
 
     def _open(self, timeline: Timeline) -> None:
@@ -207,6 +210,7 @@ class Pool:
     def _new(self) -> Session:
         session = Session(
             id=str(uuid.uuid4()),
+            number=self._free_number(),
             secret=secrets.token_bytes(MARK_SIZE),
             max_output=self._settings.sage.max_output,
             send_signal=self._send_signal,
@@ -218,6 +222,11 @@ class Pool:
         else:
             self._unforked.append(session)
         return session
+
+    def _free_number(self) -> int:
+        """The least number that no living session has: of it comes its user id."""
+        used = {session.number for session in self._sessions.values()}
+        return next(number for number in range(len(used) + 1) if number not in used)
 
     def _refill(self) -> None:
         while self.ready.is_set() and len(self._spares) < self._settings.sage.spares:
@@ -264,20 +273,21 @@ class Pool:
             "homes": str(self._homes),
             "preload": self._settings.sage.preload,
             "warm_up": self._settings.sage.warm_up,
+            "sandbox": self._protections.options,
         }
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("SALVUS_")
-        }
+        python = interpreter(self._settings)
+        environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
         environment |= ZYGOTE_ENVIRONMENT
         environment |= {
+            "PATH": f"{Path(python).parent}:{PROGRAMS}",
+            "HOME": str(self._homes),
             "SALVUS_CONTROL": str(theirs.fileno()),
             "SALVUS_ZYGOTE": json.dumps(options),
             "DOT_SAGE": str(self._folder / "dot_sage"),
         }
-        python = interpreter(self._settings)
         try:
             self._zygote = subprocess.Popen(
-                [*self._sandbox.prefix, python, "-m", "app.sage.zygote"],
+                [*self._protections.prefix, python, "-m", "app.sage.zygote"],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -299,13 +309,19 @@ class Pool:
             message = received.message
             kind = message.WhichOneof("body")
             if kind == "ready":
-                self._begin(message.ready.language, message.ready.warning)
+                self._begin(message.ready)
             elif kind == "exited" and message.exited.session in self._sessions:
                 self._sessions[message.exited.session].exited(message.exited.reason)
 
-    def _begin(self, language: str, warning: str) -> None:
-        self.language, self.warning, self.failure = language, warning, ""
-        log.info("%s is warm%s", language, f" ({warning})" if warning else "")
+    def _begin(self, zygote: Ready) -> None:
+        self.language, self.warning, self.failure = zygote.language, zygote.warning, ""
+        log.info("%s is warm%s", self.language, f" ({self.warning})" if self.warning else "")
+        self.protections = self._protections.report | dict(zygote.protections)
+        for name, state in self.protections.items():
+            log.log(
+                logging.INFO if state == "on" else logging.WARNING,
+                "protection of sessions: %s: %s", name, state,
+            )
         self.ready.set()
         for session in self._unforked:
             self._fork(session)
@@ -332,7 +348,7 @@ class Pool:
             Stream(ours, max_message=self._settings.wire.max_message, silence=None), output
         )
         descriptors = array.array("i", [theirs.fileno(), stdout])
-        order = Message(fork=Fork(session=session.id, mark=session.secret))
+        order = Message(fork=Fork(session=session.id, mark=session.secret, number=session.number))
         try:
             assert self._control_socket is not None
             self._control_socket.sendmsg(

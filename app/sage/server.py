@@ -89,9 +89,13 @@ class SageServer:
             )
         if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
             raise ProtocolError("not the token of this site")
-        stream.send(
-            Message(hello=Hello(version=PROTOCOL_VERSION, node=self._node, role="sage"))
+        ours = Hello(
+            version=PROTOCOL_VERSION,
+            node=self._node,
+            role="sage",
+            protections=self._pool.protections,
         )
+        stream.send(Message(hello=ours))
 
     def _part(self, stream: Stream, reason: str) -> None:
         """Say why before hanging up, if the caller still listens."""

@@ -51,6 +51,7 @@ class Session:
         self,
         *,
         id: str,
+        number: int,
         secret: bytes,
         max_output: int,
         send_signal: Callable[[str, int], None],
@@ -58,6 +59,7 @@ class Session:
     ) -> None:
         """`max_output`: bytes one run may send; `send_signal(session, number)` reaches it."""
         self.id = id
+        self.number = number  # which no other living session of the pool has
         self.secret = secret
         self.journal: Journal | None = None
         self._max_output = max_output

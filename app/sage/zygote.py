@@ -4,13 +4,12 @@ It is exec'd by the sage server, has one thread, and speaks with it over the soc
 descriptor `SALVUS_CONTROL`: Ready once it is warm; Fork (with a session's socket and its
 standard output as descriptors) is answered by Forked; Signal is passed on to a session's
 process group; Exited tells how a session ended, at once. When the server goes, so does
-the zygote, and with it every session.
+the zygote, and with it every session. `sandbox.py` keeps the sessions in bounds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import io
 import json
@@ -23,25 +22,29 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from app.sage import kernel, sandbox
 from app.sage.language import load
+from app.sage.sandbox import Sandbox
 from app.sage.worker import Shell, Worker
 from app.wire.decoder import Decoder, encode, parse
 from app.wire.messages_pb2 import Exited, Fork, Forked, Message, Ready, Signal
 
 CONTROL = "SALVUS_CONTROL"  # the number of the control socket's descriptor
-OPTIONS = "SALVUS_ZYGOTE"  # JSON: homes, preload, warm_up
+OPTIONS = "SALVUS_ZYGOTE"  # JSON: homes, preload, warm_up, sandbox
 MAX_MESSAGE = 1 << 20
-PR_SET_PDEATHSIG = 1
 
 
 class Zygote:
-    def __init__(self, control: socket.socket, shell: Shell, homes: Path) -> None:
+    def __init__(
+        self, control: socket.socket, shell: Shell, homes: Path, bounds: Sandbox | None
+    ) -> None:
         self._control = control
         self._shell = shell
         self._homes = homes
+        self._sandbox = bounds
         self._decoder = Decoder(MAX_MESSAGE)
         self._descriptors: list[int] = []
-        self._sessions: dict[str, int] = {}  # pid by session
+        self._sessions: dict[str, tuple[int, int]] = {}  # its pid, its init's
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
 
@@ -57,6 +60,8 @@ class Zygote:
         data, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, 64)
         if not data:
             os._exit(0)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
         self._descriptors += descriptors
         for payload in self._decoder.feed(data):
             message = parse(payload)
@@ -72,32 +77,34 @@ class Zygote:
     def _fork(self, order: Fork) -> None:
         connection, stdout, *self._descriptors = self._descriptors
         try:
-            pid = os.fork()
+            pid, init = self._sandbox.fork() if self._sandbox else (os.fork(), 0)
         except OSError as error:
             reason = f"no process could be made for it: {error.strerror}"
             self._send(Message(exited=Exited(session=order.session, reason=reason)))
         else:
             if pid == 0:
                 self._become_session(order, connection, stdout)
-            self._sessions[order.session] = pid
+            self._sessions[order.session] = pid, init
             self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, order.session)
             self._send(Message(forked=Forked(session=order.session, pid=pid)))
         os.close(connection)
         os.close(stdout)
 
     def _signal(self, order: Signal) -> None:
-        pid = self._sessions.get(order.session)
-        if pid is not None:
+        pid, _ = self._sessions.get(order.session, (0, 0))
+        if pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, order.number)
 
     def _report_exit(self, descriptor: int, session: str) -> None:
         self._selector.unregister(descriptor)
         os.close(descriptor)
-        pid = self._sessions.pop(session)
+        pid, init = self._sessions.pop(session)
         _, status = os.waitpid(pid, 0)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)  # what the session has started
+        if self._sandbox:
+            self._sandbox.end(init)
         self._send(Message(exited=Exited(session=session, reason=_words(status))))
 
     def _become_session(self, order: Fork, connection: int, stdout: int) -> NoReturn:
@@ -105,16 +112,16 @@ class Zygote:
         try:
             os.setsid()
             die_with_parent()
-            for key in list(self._selector.get_map().values()):
-                os.close(key.fd)
-            self._selector.close()
             os.dup2(stdout, 1)
             os.dup2(stdout, 2)
-            os.close(stdout)
-            home = self._homes / order.session
-            home.mkdir(mode=0o700, parents=True)
-            os.chdir(home)
-            os.environ["HOME"] = str(home)
+            sandbox.close_all_but(connection)
+            if self._sandbox:
+                self._sandbox.enter(order.number)
+            if not (self._sandbox and self._sandbox.moved_in):
+                home = self._homes / order.session
+                home.mkdir(mode=0o700, parents=True)
+                os.environ["HOME"] = str(home)
+            os.chdir(os.environ["HOME"])
             sys.path.insert(0, "")
             _reseed()
             self._shell.run_cell("1+1", store_history=False)  # touches the pages a run needs
@@ -130,7 +137,7 @@ class Zygote:
 def die_with_parent() -> None:
     """Have the kernel kill this process as soon as the one that forked it is gone."""
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
 
@@ -141,7 +148,13 @@ def _reseed() -> None:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
     if "sage.misc.randstate" in sys.modules:
-        sys.modules["sage.misc.randstate"].set_random_seed()
+        randstate = sys.modules["sage.misc.randstate"]
+        randstate.set_random_seed()
+        # Sage would seed these only when it uses them itself, not when a user does.
+        state = randstate.current_randstate()
+        for library in ("pari", "libgap", "libc", "ntl"):
+            forced = (True,) if library in ("libc", "ntl") else ()
+            getattr(state, f"set_seed_{library}")(*forced)
 
 
 def _words(status: int) -> str:
@@ -153,23 +166,34 @@ def _words(status: int) -> str:
 def main() -> NoReturn:
     control = socket.socket(fileno=int(os.environ.pop(CONTROL)))
     control.setblocking(True)  # it was made by a cooperative process
+    control.set_inheritable(False)
     options = json.loads(os.environ.pop(OPTIONS))
     die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ours = os.getcwd()
+    bounds = sandbox.from_options(options["sandbox"]) if options["sandbox"] else None
+    if bounds:
+        bounds.move_in()
+        bounds.try_all()
     shell, language = load(Shell, options["preload"])
     if options["warm_up"]:
         with contextlib.redirect_stdout(io.StringIO()):
             for code in language.warm_up:
                 shell.run_cell(code, store_history=False)
+    if bounds:
+        bounds.furnish()
     _reseed()  # imports what a session would otherwise import for itself
     # Our own code is imported; the user's `import app` shall find the user's.
-    sys.path.remove(os.getcwd())
-    ready = Message(ready=Ready(language=language.name, warning=language.warning))
+    sys.path.remove(ours)
+    report = bounds.report if bounds else {}
+    ready = Message(
+        ready=Ready(language=language.name, warning=language.warning, protections=report)
+    )
     control.sendall(encode(ready))
     gc.collect()
     gc.freeze()
     assert isinstance(shell, Shell)
-    Zygote(control, shell, Path(options["homes"])).serve()
+    Zygote(control, shell, Path(options["homes"]), bounds).serve()
 
 
 if __name__ == "__main__":

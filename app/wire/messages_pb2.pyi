@@ -74,16 +74,25 @@ class Message(_message.Message):
     def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("version", "token", "node", "role")
+    __slots__ = ("version", "token", "node", "role", "protections")
+    class ProtectionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
+    PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
     version: int
     token: str
     node: str
     role: str
-    def __init__(self, version: _Optional[int] = ..., token: _Optional[str] = ..., node: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
+    protections: _containers.ScalarMap[str, str]
+    def __init__(self, version: _Optional[int] = ..., token: _Optional[str] = ..., node: _Optional[str] = ..., role: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Refused(_message.Message):
     __slots__ = ("reason", "about")
@@ -421,12 +430,14 @@ class Saving(_message.Message):
     def __init__(self, delayed: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Fork(_message.Message):
-    __slots__ = ("session", "mark")
+    __slots__ = ("session", "mark", "number")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
     session: str
     mark: bytes
-    def __init__(self, session: _Optional[str] = ..., mark: _Optional[bytes] = ...) -> None: ...
+    number: int
+    def __init__(self, session: _Optional[str] = ..., mark: _Optional[bytes] = ..., number: _Optional[int] = ...) -> None: ...
 
 class Forked(_message.Message):
     __slots__ = ("session", "pid")
@@ -453,12 +464,21 @@ class Exited(_message.Message):
     def __init__(self, session: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Ready(_message.Message):
-    __slots__ = ("language", "warning")
+    __slots__ = ("language", "warning", "protections")
+    class ProtectionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
+    PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
     language: str
     warning: str
-    def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ...) -> None: ...
+    protections: _containers.ScalarMap[str, str]
+    def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("session", "worksheet", "server", "language", "time")

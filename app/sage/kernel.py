@@ -1,0 +1,108 @@
+"""System calls of Linux that Python 3.11 has no functions for. Each raises OSError."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC = 32, 4096, 16384
+MNT_DETACH = 2
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+PR_SET_NO_NEW_PRIVS = 38
+
+SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+CAPABILITY_VERSION_3 = 0x20080522
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog: a seccomp filter."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(flags), "unshare")
+
+
+def enter_namespace(descriptor: int, kind: int) -> None:
+    _check(_libc.setns(descriptor, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    result = _libc.mount(
+        source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()
+    )
+    _check(result, f"mount {target}")
+
+
+def unmount(target: str) -> None:
+    _check(_libc.umount2(target.encode(), MNT_DETACH), f"unmount {target}")
+
+
+def bind(source: str, target: str) -> None:
+    """Show the tree `source` at `target`, with what is mounted in it."""
+    mount(source, target, "", MS_BIND | MS_REC)
+
+
+def make_read_only(target: str) -> None:
+    """Make a bound tree read-only, without devices and set-user-id programs."""
+    kept = os.statvfs(target).f_flag & MS_NOEXEC  # may not be taken off again
+    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | kept
+    mount("", target, "", flags)
+
+
+def pivot_root(new: str, old: str) -> None:
+    _check(_libc.syscall(_number(SYS_PIVOT_ROOT), new.encode(), old.encode()), "pivot_root")
+
+
+def drop_capabilities() -> None:
+    """Give every capability up."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _check(_libc.syscall(_number(SYS_CAPSET), header, none), "capset")
+
+
+def no_new_privileges() -> None:
+    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+
+
+def filter_calls(program: bytes) -> None:
+    """Have the kernel judge every further system call by `program`, compiled BPF."""
+    filter = _Program(len(program) // 8, program)
+    result = _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter), 0, 0)
+    _check(result, "seccomp")
+
+
+def be_readable() -> None:
+    """Let a process that changed its user read its own /proc again."""
+    _check(_libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
+
+
+def die_with_parent(signal: int) -> None:
+    _check(_libc.prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0), "parent-death signal")
+
+
+def _number(numbers: dict[str, int]) -> int:
+    machine = os.uname().machine
+    if machine not in numbers:
+        raise OSError(f"its system calls are not known on {machine}")
+    return numbers[machine]
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
