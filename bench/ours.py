@@ -38,9 +38,12 @@ class Salvus:
         return Worksheet(Page(self._person, self._person.new_worksheet()))
 
     def session_processes(self) -> list[psutil.Process]:
-        """Sessions, the spares included: children of the zygote, oldest first."""
+        """Sessions, the spares included: children of the zygote, oldest first.
+
+        The first process of each one's pid namespace, a `sleep`, has 0.1 MiB and is left out.
+        """
         python = [each for each in self._site.processes("-m app.sage.zygote") if _is_python(each)]
-        return python[0].children()
+        return [each for each in python[0].children() if _is_python(each)]
 
 
 def _is_python(process: psutil.Process) -> bool:
