@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Message(_message.Message):
-    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "frame", "state", "complete_reply", "inspect_reply", "worksheet", "save_cell", "cell_saved", "cell", "saving", "fork", "forked", "signal", "exited", "ready", "opened")
+    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "opened")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class Message(_message.Message):
     DETACH_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     GONE_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     INTERRUPT_FIELD_NUMBER: _ClassVar[int]
@@ -25,15 +26,22 @@ class Message(_message.Message):
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     INSPECT_FIELD_NUMBER: _ClassVar[int]
     INPUT_REPLY_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_REPLY_FIELD_NUMBER: _ClassVar[int]
     INSPECT_REPLY_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SAVE_CELL_FIELD_NUMBER: _ClassVar[int]
     CELL_SAVED_FIELD_NUMBER: _ClassVar[int]
     CELL_FIELD_NUMBER: _ClassVar[int]
     SAVING_FIELD_NUMBER: _ClassVar[int]
+    EVALUATE_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_FIELD_NUMBER: _ClassVar[int]
+    READ_FILE_FIELD_NUMBER: _ClassVar[int]
+    FILE_DATA_FIELD_NUMBER: _ClassVar[int]
     FORK_FIELD_NUMBER: _ClassVar[int]
     FORKED_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +57,7 @@ class Message(_message.Message):
     detach: Detach
     ack: Ack
     gone: Gone
+    active: Active
     execute: Execute
     cancel: Cancel
     interrupt: Interrupt
@@ -56,22 +65,29 @@ class Message(_message.Message):
     complete: Complete
     inspect: Inspect
     input_reply: InputReply
+    update: Update
+    end: End
     frame: Frame
     state: State
     complete_reply: CompleteReply
     inspect_reply: InspectReply
+    usage: Usage
     worksheet: Worksheet
     save_cell: SaveCell
     cell_saved: CellSaved
     cell: Cell
     saving: Saving
+    evaluate: Evaluate
+    evaluated: Evaluated
+    read_file: ReadFile
+    file_data: FileData
     fork: Fork
     forked: Forked
     signal: Signal
     exited: Exited
     ready: Ready
     opened: Opened
-    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ...) -> None: ...
+    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "token", "node", "role", "protections")
@@ -111,16 +127,24 @@ class Pong(_message.Message):
     def __init__(self) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("worksheet", "session", "after", "complete")
+    __slots__ = ("worksheet", "session", "after", "complete", "account", "kind")
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     worksheet: str
     session: str
     after: int
     complete: bool
-    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ...) -> None: ...
+    account: str
+    kind: str
+    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class Active(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Gone(_message.Message):
     __slots__ = ()
@@ -194,11 +218,29 @@ class InputReply(_message.Message):
     text: str
     def __init__(self, run: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
+class Update(_message.Message):
+    __slots__ = ("run", "interact", "number", "values")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    INTERACT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    interact: str
+    number: int
+    values: str
+    def __init__(self, run: _Optional[str] = ..., interact: _Optional[str] = ..., number: _Optional[int] = ..., values: _Optional[str] = ...) -> None: ...
+
+class End(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Frame(_message.Message):
-    __slots__ = ("session", "run", "seq", "queued", "started", "stream", "bundle", "traceback", "clear", "input_request", "truncated", "finished")
+    __slots__ = ("session", "run", "seq", "area", "update", "queued", "started", "stream", "bundle", "traceback", "clear", "input_request", "truncated", "finished", "interact", "values", "files")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
+    AREA_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
@@ -208,9 +250,14 @@ class Frame(_message.Message):
     INPUT_REQUEST_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    INTERACT_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
     session: str
     run: str
     seq: int
+    area: str
+    update: int
     queued: Queued
     started: Started
     stream: Stream
@@ -220,7 +267,10 @@ class Frame(_message.Message):
     input_request: InputRequest
     truncated: Truncated
     finished: Finished
-    def __init__(self, session: _Optional[str] = ..., run: _Optional[str] = ..., seq: _Optional[int] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., started: _Optional[_Union[Started, _Mapping]] = ..., stream: _Optional[_Union[Stream, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., clear: _Optional[_Union[Clear, _Mapping]] = ..., input_request: _Optional[_Union[InputRequest, _Mapping]] = ..., truncated: _Optional[_Union[Truncated, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ...) -> None: ...
+    interact: Interact
+    values: Values
+    files: Files
+    def __init__(self, session: _Optional[str] = ..., run: _Optional[str] = ..., seq: _Optional[int] = ..., area: _Optional[str] = ..., update: _Optional[int] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., started: _Optional[_Union[Started, _Mapping]] = ..., stream: _Optional[_Union[Stream, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., clear: _Optional[_Union[Clear, _Mapping]] = ..., input_request: _Optional[_Union[InputRequest, _Mapping]] = ..., truncated: _Optional[_Union[Truncated, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., interact: _Optional[_Union[Interact, _Mapping]] = ..., values: _Optional[_Union[Values, _Mapping]] = ..., files: _Optional[_Union[Files, _Mapping]] = ...) -> None: ...
 
 class Queued(_message.Message):
     __slots__ = ("cell", "code", "worksheet", "time")
@@ -270,14 +320,16 @@ class Bundle(_message.Message):
     def __init__(self, parts: _Optional[_Iterable[_Union[Bundle.Part, _Mapping]]] = ..., result: _Optional[bool] = ...) -> None: ...
 
 class Traceback(_message.Message):
-    __slots__ = ("name", "value", "text")
+    __slots__ = ("name", "value", "text", "short")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    SHORT_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: str
     text: str
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    short: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., text: _Optional[str] = ..., short: _Optional[str] = ...) -> None: ...
 
 class Clear(_message.Message):
     __slots__ = ("wait",)
@@ -294,10 +346,58 @@ class InputRequest(_message.Message):
     def __init__(self, prompt: _Optional[str] = ..., password: _Optional[bool] = ...) -> None: ...
 
 class Truncated(_message.Message):
-    __slots__ = ("limit",)
+    __slots__ = ("limit", "session")
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     limit: int
-    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+    session: bool
+    def __init__(self, limit: _Optional[int] = ..., session: _Optional[bool] = ...) -> None: ...
+
+class Interact(_message.Message):
+    __slots__ = ("id", "controls", "manual", "layout")
+    class Control(_message.Message):
+        __slots__ = ("name", "label", "kind", "options", "value")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        LABEL_FIELD_NUMBER: _ClassVar[int]
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        OPTIONS_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        label: str
+        kind: str
+        options: str
+        value: str
+        def __init__(self, name: _Optional[str] = ..., label: _Optional[str] = ..., kind: _Optional[str] = ..., options: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_FIELD_NUMBER: _ClassVar[int]
+    MANUAL_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    controls: _containers.RepeatedCompositeFieldContainer[Interact.Control]
+    manual: bool
+    layout: str
+    def __init__(self, id: _Optional[str] = ..., controls: _Optional[_Iterable[_Union[Interact.Control, _Mapping]]] = ..., manual: _Optional[bool] = ..., layout: _Optional[str] = ...) -> None: ...
+
+class Values(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: str
+    def __init__(self, values: _Optional[str] = ...) -> None: ...
+
+class Files(_message.Message):
+    __slots__ = ("files", "more")
+    class File(_message.Message):
+        __slots__ = ("path", "size")
+        PATH_FIELD_NUMBER: _ClassVar[int]
+        SIZE_FIELD_NUMBER: _ClassVar[int]
+        path: str
+        size: int
+        def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    files: _containers.RepeatedCompositeFieldContainer[Files.File]
+    more: int
+    def __init__(self, files: _Optional[_Iterable[_Union[Files.File, _Mapping]]] = ..., more: _Optional[int] = ...) -> None: ...
 
 class Finished(_message.Message):
     __slots__ = ("status", "reason", "time", "seconds")
@@ -324,7 +424,7 @@ class Finished(_message.Message):
     def __init__(self, status: _Optional[_Union[Finished.Status, str]] = ..., reason: _Optional[str] = ..., time: _Optional[float] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ("kind", "session", "reason", "run", "language", "time")
+    __slots__ = ("kind", "session", "reason", "run", "language", "time", "place", "ends_in")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NONE: _ClassVar[State.Kind]
@@ -332,50 +432,87 @@ class State(_message.Message):
         IDLE: _ClassVar[State.Kind]
         BUSY: _ClassVar[State.Kind]
         DEAD: _ClassVar[State.Kind]
+        WAITING: _ClassVar[State.Kind]
     NONE: State.Kind
     STARTING: State.Kind
     IDLE: State.Kind
     BUSY: State.Kind
     DEAD: State.Kind
+    WAITING: State.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    ENDS_IN_FIELD_NUMBER: _ClassVar[int]
     kind: State.Kind
     session: str
     reason: str
     run: str
     language: str
     time: float
-    def __init__(self, kind: _Optional[_Union[State.Kind, str]] = ..., session: _Optional[str] = ..., reason: _Optional[str] = ..., run: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+    place: int
+    ends_in: float
+    def __init__(self, kind: _Optional[_Union[State.Kind, str]] = ..., session: _Optional[str] = ..., reason: _Optional[str] = ..., run: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ..., place: _Optional[int] = ..., ends_in: _Optional[float] = ...) -> None: ...
+
+class Usage(_message.Message):
+    __slots__ = ("session", "meters")
+    class Unit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        COUNT: _ClassVar[Usage.Unit]
+        BYTES: _ClassVar[Usage.Unit]
+        SECONDS: _ClassVar[Usage.Unit]
+    COUNT: Usage.Unit
+    BYTES: Usage.Unit
+    SECONDS: Usage.Unit
+    class Meter(_message.Message):
+        __slots__ = ("what", "used", "allowed", "unit")
+        WHAT_FIELD_NUMBER: _ClassVar[int]
+        USED_FIELD_NUMBER: _ClassVar[int]
+        ALLOWED_FIELD_NUMBER: _ClassVar[int]
+        UNIT_FIELD_NUMBER: _ClassVar[int]
+        what: str
+        used: float
+        allowed: float
+        unit: Usage.Unit
+        def __init__(self, what: _Optional[str] = ..., used: _Optional[float] = ..., allowed: _Optional[float] = ..., unit: _Optional[_Union[Usage.Unit, str]] = ...) -> None: ...
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    METERS_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    meters: _containers.RepeatedCompositeFieldContainer[Usage.Meter]
+    def __init__(self, session: _Optional[str] = ..., meters: _Optional[_Iterable[_Union[Usage.Meter, _Mapping]]] = ...) -> None: ...
 
 class CompleteReply(_message.Message):
-    __slots__ = ("request", "start", "end", "matches", "busy")
+    __slots__ = ("request", "start", "end", "matches", "busy", "partial")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     MATCHES_FIELD_NUMBER: _ClassVar[int]
     BUSY_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
     request: str
     start: int
     end: int
     matches: _containers.RepeatedScalarFieldContainer[str]
     busy: bool
-    def __init__(self, request: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., matches: _Optional[_Iterable[str]] = ..., busy: _Optional[bool] = ...) -> None: ...
+    partial: bool
+    def __init__(self, request: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., matches: _Optional[_Iterable[str]] = ..., busy: _Optional[bool] = ..., partial: _Optional[bool] = ...) -> None: ...
 
 class InspectReply(_message.Message):
-    __slots__ = ("request", "found", "text", "busy")
+    __slots__ = ("request", "found", "text", "busy", "partial")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     FOUND_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     BUSY_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
     request: str
     found: bool
     text: str
     busy: bool
-    def __init__(self, request: _Optional[str] = ..., found: _Optional[bool] = ..., text: _Optional[str] = ..., busy: _Optional[bool] = ...) -> None: ...
+    partial: bool
+    def __init__(self, request: _Optional[str] = ..., found: _Optional[bool] = ..., text: _Optional[str] = ..., busy: _Optional[bool] = ..., partial: _Optional[bool] = ...) -> None: ...
 
 class Worksheet(_message.Message):
     __slots__ = ("id", "title", "cells", "stored")
@@ -429,15 +566,89 @@ class Saving(_message.Message):
     reason: str
     def __init__(self, delayed: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class Evaluate(_message.Message):
+    __slots__ = ("request", "code", "seconds", "kind")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    code: str
+    seconds: float
+    kind: str
+    def __init__(self, request: _Optional[str] = ..., code: _Optional[str] = ..., seconds: _Optional[float] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class Evaluated(_message.Message):
+    __slots__ = ("request", "success", "stdout", "stderr", "traceback", "failure", "language", "truncated")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    success: bool
+    stdout: str
+    stderr: str
+    traceback: Traceback
+    failure: str
+    language: str
+    truncated: bool
+    def __init__(self, request: _Optional[str] = ..., success: _Optional[bool] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., failure: _Optional[str] = ..., language: _Optional[str] = ..., truncated: _Optional[bool] = ...) -> None: ...
+
+class ReadFile(_message.Message):
+    __slots__ = ("request", "path", "offset")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    path: str
+    offset: int
+    def __init__(self, request: _Optional[str] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class FileData(_message.Message):
+    __slots__ = ("request", "data", "size", "failure")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    data: bytes
+    size: int
+    failure: str
+    def __init__(self, request: _Optional[str] = ..., data: _Optional[bytes] = ..., size: _Optional[int] = ..., failure: _Optional[str] = ...) -> None: ...
+
 class Fork(_message.Message):
-    __slots__ = ("session", "mark", "number")
+    __slots__ = ("session", "mark", "number", "bounds", "cgroups")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    CGROUPS_FIELD_NUMBER: _ClassVar[int]
     session: str
     mark: bytes
     number: int
-    def __init__(self, session: _Optional[str] = ..., mark: _Optional[bytes] = ..., number: _Optional[int] = ...) -> None: ...
+    bounds: Bounds
+    cgroups: int
+    def __init__(self, session: _Optional[str] = ..., mark: _Optional[bytes] = ..., number: _Optional[int] = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ..., cgroups: _Optional[int] = ...) -> None: ...
+
+class Bounds(_message.Message):
+    __slots__ = ("memory", "processes", "files", "disk", "entries", "network")
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    DISK_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    memory: int
+    processes: int
+    files: int
+    disk: int
+    entries: int
+    network: bool
+    def __init__(self, memory: _Optional[int] = ..., processes: _Optional[int] = ..., files: _Optional[int] = ..., disk: _Optional[int] = ..., entries: _Optional[int] = ..., network: _Optional[bool] = ...) -> None: ...
 
 class Forked(_message.Message):
     __slots__ = ("session", "pid")
@@ -481,15 +692,19 @@ class Ready(_message.Message):
     def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Opened(_message.Message):
-    __slots__ = ("session", "worksheet", "server", "language", "time")
+    __slots__ = ("session", "worksheet", "server", "language", "time", "account", "kind")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     session: str
     worksheet: str
     server: str
     language: str
     time: float
-    def __init__(self, session: _Optional[str] = ..., worksheet: _Optional[str] = ..., server: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+    account: str
+    kind: str
+    def __init__(self, session: _Optional[str] = ..., worksheet: _Optional[str] = ..., server: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ..., account: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...

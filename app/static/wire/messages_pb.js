@@ -19,7 +19,7 @@ import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/code
  * Describes the file messages.proto.
  */
 export const file_messages = /*@__PURE__*/
-  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIsUICgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIiCgdleGVjdXRlGBQgASgLMg8uc2FsdnVzLkV4ZWN1dGVIABIgCgZjYW5jZWwYFSABKAsyDi5zYWx2dXMuQ2FuY2VsSAASJgoJaW50ZXJydXB0GBYgASgLMhEuc2FsdnVzLkludGVycnVwdEgAEiIKB3Jlc3RhcnQYFyABKAsyDy5zYWx2dXMuUmVzdGFydEgAEiQKCGNvbXBsZXRlGBggASgLMhAuc2FsdnVzLkNvbXBsZXRlSAASIgoHaW5zcGVjdBgZIAEoCzIPLnNhbHZ1cy5JbnNwZWN0SAASKQoLaW5wdXRfcmVwbHkYGiABKAsyEi5zYWx2dXMuSW5wdXRSZXBseUgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABImCgl3b3Jrc2hlZXQYKCABKAsyES5zYWx2dXMuV29ya3NoZWV0SAASJQoJc2F2ZV9jZWxsGCkgASgLMhAuc2FsdnVzLlNhdmVDZWxsSAASJwoKY2VsbF9zYXZlZBgqIAEoCzIRLnNhbHZ1cy5DZWxsU2F2ZWRIABIcCgRjZWxsGCsgASgLMgwuc2FsdnVzLkNlbGxIABIgCgZzYXZpbmcYLCABKAsyDi5zYWx2dXMuU2F2aW5nSAASHAoEZm9yaxgyIAEoCzIMLnNhbHZ1cy5Gb3JrSAASIAoGZm9ya2VkGDMgASgLMg4uc2FsdnVzLkZvcmtlZEgAEiAKBnNpZ25hbBg0IAEoCzIOLnNhbHZ1cy5TaWduYWxIABIgCgZleGl0ZWQYNSABKAsyDi5zYWx2dXMuRXhpdGVkSAASHgoFcmVhZHkYNiABKAsyDS5zYWx2dXMuUmVhZHlIABIgCgZvcGVuZWQYPCABKAsyDi5zYWx2dXMuT3BlbmVkSABCBgoEYm9keSKsAQoFSGVsbG8SDwoHdmVyc2lvbhgBIAEoDRINCgV0b2tlbhgCIAEoCRIMCgRub2RlGAMgASgJEgwKBHJvbGUYBCABKAkSMwoLcHJvdGVjdGlvbnMYBSADKAsyHi5zYWx2dXMuSGVsbG8uUHJvdGVjdGlvbnNFbnRyeRoyChBQcm90ZWN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiKAoHUmVmdXNlZBIOCgZyZWFzb24YASABKAkSDQoFYWJvdXQYAiABKAkiBgoEUGluZyIGCgRQb25nIk0KBkF0dGFjaBIRCgl3b3Jrc2hlZXQYASABKAkSDwoHc2Vzc2lvbhgCIAEoCRINCgVhZnRlchgDIAEoBBIQCghjb21wbGV0ZRgEIAEoCCIGCgRHb25lIggKBkRldGFjaCIjCgNBY2sSDwoHc2Vzc2lvbhgBIAEoCRILCgNzZXEYAiABKAQiMgoHRXhlY3V0ZRILCgNydW4YASABKAkSDAoEY2VsbBgCIAEoCRIMCgRjb2RlGAMgASgJIhUKBkNhbmNlbBILCgNydW4YASABKAkiGAoJSW50ZXJydXB0EgsKA3J1bhgBIAEoCSIJCgdSZXN0YXJ0IjkKCENvbXBsZXRlEg8KB3JlcXVlc3QYASABKAkSDAoEY29kZRgCIAEoCRIOCgZjdXJzb3IYAyABKA0iSAoHSW5zcGVjdBIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNEg4KBnNvdXJjZRgEIAEoCCInCgpJbnB1dFJlcGx5EgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIowDCgVGcmFtZRIPCgdzZXNzaW9uGAEgASgJEgsKA3J1bhgCIAEoCRILCgNzZXEYAyABKAQSIAoGcXVldWVkGAogASgLMg4uc2FsdnVzLlF1ZXVlZEgAEiIKB3N0YXJ0ZWQYCyABKAsyDy5zYWx2dXMuU3RhcnRlZEgAEiAKBnN0cmVhbRgMIAEoCzIOLnNhbHZ1cy5TdHJlYW1IABIgCgZidW5kbGUYDSABKAsyDi5zYWx2dXMuQnVuZGxlSAASJgoJdHJhY2ViYWNrGA4gASgLMhEuc2FsdnVzLlRyYWNlYmFja0gAEh4KBWNsZWFyGA8gASgLMg0uc2FsdnVzLkNsZWFySAASLQoNaW5wdXRfcmVxdWVzdBgQIAEoCzIULnNhbHZ1cy5JbnB1dFJlcXVlc3RIABImCgl0cnVuY2F0ZWQYESABKAsyES5zYWx2dXMuVHJ1bmNhdGVkSAASJAoIZmluaXNoZWQYEiABKAsyEC5zYWx2dXMuRmluaXNoZWRIAEIJCgdjb250ZW50IkUKBlF1ZXVlZBIMCgRjZWxsGAEgASgJEgwKBGNvZGUYAiABKAkSEQoJd29ya3NoZWV0GAMgASgJEgwKBHRpbWUYBCABKAEiFwoHU3RhcnRlZBIMCgR0aW1lGAEgASgBIlkKBlN0cmVhbRIhCgRuYW1lGAEgASgOMhMuc2FsdnVzLlN0cmVhbS5OYW1lEgwKBHRleHQYAiABKAkiHgoETmFtZRIKCgZTVERPVVQQABIKCgZTVERFUlIQASJgCgZCdW5kbGUSIgoFcGFydHMYASADKAsyEy5zYWx2dXMuQnVuZGxlLlBhcnQSDgoGcmVzdWx0GAIgASgIGiIKBFBhcnQSDAoEdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMIjYKCVRyYWNlYmFjaxIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBHRleHQYAyABKAkiFQoFQ2xlYXISDAoEd2FpdBgBIAEoCCIwCgxJbnB1dFJlcXVlc3QSDgoGcHJvbXB0GAEgASgJEhAKCHBhc3N3b3JkGAIgASgIIhoKCVRydW5jYXRlZBINCgVsaW1pdBgBIAEoBCKpAQoIRmluaXNoZWQSJwoGc3RhdHVzGAEgASgOMhcuc2FsdnVzLkZpbmlzaGVkLlN0YXR1cxIOCgZyZWFzb24YAiABKAkSDAoEdGltZRgDIAEoARIPCgdzZWNvbmRzGAQgASgBIkUKBlN0YXR1cxIGCgJPSxAAEgkKBUVSUk9SEAESDwoLSU5URVJSVVBURUQQAhINCglDQU5DRUxMRUQQAxIICgRESUVEEAQitQEKBVN0YXRlEiAKBGtpbmQYASABKA4yEi5zYWx2dXMuU3RhdGUuS2luZBIPCgdzZXNzaW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCRILCgNydW4YBCABKAkSEAoIbGFuZ3VhZ2UYBSABKAkSDAoEdGltZRgGIAEoASI8CgRLaW5kEggKBE5PTkUQABIMCghTVEFSVElORxABEggKBElETEUQAhIICgRCVVNZEAMSCAoEREVBRBAEIlsKDUNvbXBsZXRlUmVwbHkSDwoHcmVxdWVzdBgBIAEoCRINCgVzdGFydBgCIAEoDRILCgNlbmQYAyABKA0SDwoHbWF0Y2hlcxgEIAMoCRIMCgRidXN5GAUgASgIIkoKDEluc3BlY3RSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBWZvdW5kGAIgASgIEgwKBHRleHQYAyABKAkSDAoEYnVzeRgEIAEoCCJTCglXb3Jrc2hlZXQSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSGwoFY2VsbHMYAyADKAsyDC5zYWx2dXMuQ2VsbBIOCgZzdG9yZWQYBCABKAgiUQoEQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgsKA3J1bhgFIAEoCSI2CghTYXZlQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJIikKCUNlbGxTYXZlZBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCIpCgZTYXZpbmcSDwoHZGVsYXllZBgBIAEoCBIOCgZyZWFzb24YAiABKAkiNQoERm9yaxIPCgdzZXNzaW9uGAEgASgJEgwKBG1hcmsYAiABKAwSDgoGbnVtYmVyGAMgASgNIiYKBkZvcmtlZBIPCgdzZXNzaW9uGAEgASgJEgsKA3BpZBgCIAEoDSIpCgZTaWduYWwSDwoHc2Vzc2lvbhgBIAEoCRIOCgZudW1iZXIYAiABKA0iKQoGRXhpdGVkEg8KB3Nlc3Npb24YASABKAkSDgoGcmVhc29uGAIgASgJIpMBCgVSZWFkeRIQCghsYW5ndWFnZRgBIAEoCRIPCgd3YXJuaW5nGAIgASgJEjMKC3Byb3RlY3Rpb25zGAMgAygLMh4uc2FsdnVzLlJlYWR5LlByb3RlY3Rpb25zRW50cnkaMgoQUHJvdGVjdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlwKBk9wZW5lZBIPCgdzZXNzaW9uGAEgASgJEhEKCXdvcmtzaGVldBgCIAEoCRIOCgZzZXJ2ZXIYAyABKAkSEAoIbGFuZ3VhZ2UYBCABKAkSDAoEdGltZRgFIAEoAWIGcHJvdG8z");
+  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIuEKCgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIgCgZhY3RpdmUYDiABKAsyDi5zYWx2dXMuQWN0aXZlSAASIgoHZXhlY3V0ZRgUIAEoCzIPLnNhbHZ1cy5FeGVjdXRlSAASIAoGY2FuY2VsGBUgASgLMg4uc2FsdnVzLkNhbmNlbEgAEiYKCWludGVycnVwdBgWIAEoCzIRLnNhbHZ1cy5JbnRlcnJ1cHRIABIiCgdyZXN0YXJ0GBcgASgLMg8uc2FsdnVzLlJlc3RhcnRIABIkCghjb21wbGV0ZRgYIAEoCzIQLnNhbHZ1cy5Db21wbGV0ZUgAEiIKB2luc3BlY3QYGSABKAsyDy5zYWx2dXMuSW5zcGVjdEgAEikKC2lucHV0X3JlcGx5GBogASgLMhIuc2FsdnVzLklucHV0UmVwbHlIABIgCgZ1cGRhdGUYGyABKAsyDi5zYWx2dXMuVXBkYXRlSAASGgoDZW5kGBwgASgLMgsuc2FsdnVzLkVuZEgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABIeCgV1c2FnZRgiIAEoCzINLnNhbHZ1cy5Vc2FnZUgAEiYKCXdvcmtzaGVldBgoIAEoCzIRLnNhbHZ1cy5Xb3Jrc2hlZXRIABIlCglzYXZlX2NlbGwYKSABKAsyEC5zYWx2dXMuU2F2ZUNlbGxIABInCgpjZWxsX3NhdmVkGCogASgLMhEuc2FsdnVzLkNlbGxTYXZlZEgAEhwKBGNlbGwYKyABKAsyDC5zYWx2dXMuQ2VsbEgAEiAKBnNhdmluZxgsIAEoCzIOLnNhbHZ1cy5TYXZpbmdIABIkCghldmFsdWF0ZRgtIAEoCzIQLnNhbHZ1cy5FdmFsdWF0ZUgAEiYKCWV2YWx1YXRlZBguIAEoCzIRLnNhbHZ1cy5FdmFsdWF0ZWRIABIlCglyZWFkX2ZpbGUYLyABKAsyEC5zYWx2dXMuUmVhZEZpbGVIABIlCglmaWxlX2RhdGEYMCABKAsyEC5zYWx2dXMuRmlsZURhdGFIABIcCgRmb3JrGDIgASgLMgwuc2FsdnVzLkZvcmtIABIgCgZmb3JrZWQYMyABKAsyDi5zYWx2dXMuRm9ya2VkSAASIAoGc2lnbmFsGDQgASgLMg4uc2FsdnVzLlNpZ25hbEgAEiAKBmV4aXRlZBg1IAEoCzIOLnNhbHZ1cy5FeGl0ZWRIABIeCgVyZWFkeRg2IAEoCzINLnNhbHZ1cy5SZWFkeUgAEiAKBm9wZW5lZBg8IAEoCzIOLnNhbHZ1cy5PcGVuZWRIAEIGCgRib2R5IqwBCgVIZWxsbxIPCgd2ZXJzaW9uGAEgASgNEg0KBXRva2VuGAIgASgJEgwKBG5vZGUYAyABKAkSDAoEcm9sZRgEIAEoCRIzCgtwcm90ZWN0aW9ucxgFIAMoCzIeLnNhbHZ1cy5IZWxsby5Qcm90ZWN0aW9uc0VudHJ5GjIKEFByb3RlY3Rpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIoCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCRINCgVhYm91dBgCIAEoCSIGCgRQaW5nIgYKBFBvbmcibAoGQXR0YWNoEhEKCXdvcmtzaGVldBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg0KBWFmdGVyGAMgASgEEhAKCGNvbXBsZXRlGAQgASgIEg8KB2FjY291bnQYBSABKAkSDAoEa2luZBgGIAEoCSIICgZBY3RpdmUiBgoER29uZSIICgZEZXRhY2giIwoDQWNrEg8KB3Nlc3Npb24YASABKAkSCwoDc2VxGAIgASgEIjIKB0V4ZWN1dGUSCwoDcnVuGAEgASgJEgwKBGNlbGwYAiABKAkSDAoEY29kZRgDIAEoCSIVCgZDYW5jZWwSCwoDcnVuGAEgASgJIhgKCUludGVycnVwdBILCgNydW4YASABKAkiCQoHUmVzdGFydCI5CghDb21wbGV0ZRIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNIkgKB0luc3BlY3QSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg4KBmN1cnNvchgDIAEoDRIOCgZzb3VyY2UYBCABKAgiJwoKSW5wdXRSZXBseRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSJHCgZVcGRhdGUSCwoDcnVuGAEgASgJEhAKCGludGVyYWN0GAIgASgJEg4KBm51bWJlchgDIAEoBBIOCgZ2YWx1ZXMYBCABKAkiBQoDRW5kIpIECgVGcmFtZRIPCgdzZXNzaW9uGAEgASgJEgsKA3J1bhgCIAEoCRILCgNzZXEYAyABKAQSDAoEYXJlYRgEIAEoCRIOCgZ1cGRhdGUYBSABKAQSIAoGcXVldWVkGAogASgLMg4uc2FsdnVzLlF1ZXVlZEgAEiIKB3N0YXJ0ZWQYCyABKAsyDy5zYWx2dXMuU3RhcnRlZEgAEiAKBnN0cmVhbRgMIAEoCzIOLnNhbHZ1cy5TdHJlYW1IABIgCgZidW5kbGUYDSABKAsyDi5zYWx2dXMuQnVuZGxlSAASJgoJdHJhY2ViYWNrGA4gASgLMhEuc2FsdnVzLlRyYWNlYmFja0gAEh4KBWNsZWFyGA8gASgLMg0uc2FsdnVzLkNsZWFySAASLQoNaW5wdXRfcmVxdWVzdBgQIAEoCzIULnNhbHZ1cy5JbnB1dFJlcXVlc3RIABImCgl0cnVuY2F0ZWQYESABKAsyES5zYWx2dXMuVHJ1bmNhdGVkSAASJAoIZmluaXNoZWQYEiABKAsyEC5zYWx2dXMuRmluaXNoZWRIABIkCghpbnRlcmFjdBgTIAEoCzIQLnNhbHZ1cy5JbnRlcmFjdEgAEiAKBnZhbHVlcxgUIAEoCzIOLnNhbHZ1cy5WYWx1ZXNIABIeCgVmaWxlcxgVIAEoCzINLnNhbHZ1cy5GaWxlc0gAQgkKB2NvbnRlbnQiRQoGUXVldWVkEgwKBGNlbGwYASABKAkSDAoEY29kZRgCIAEoCRIRCgl3b3Jrc2hlZXQYAyABKAkSDAoEdGltZRgEIAEoASIXCgdTdGFydGVkEgwKBHRpbWUYASABKAEiWQoGU3RyZWFtEiEKBG5hbWUYASABKA4yEy5zYWx2dXMuU3RyZWFtLk5hbWUSDAoEdGV4dBgCIAEoCSIeCgROYW1lEgoKBlNURE9VVBAAEgoKBlNUREVSUhABImAKBkJ1bmRsZRIiCgVwYXJ0cxgBIAMoCzITLnNhbHZ1cy5CdW5kbGUuUGFydBIOCgZyZXN1bHQYAiABKAgaIgoEUGFydBIMCgR0eXBlGAEgASgJEgwKBGRhdGEYAiABKAwiRQoJVHJhY2ViYWNrEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDAoEdGV4dBgDIAEoCRINCgVzaG9ydBgEIAEoCSIVCgVDbGVhchIMCgR3YWl0GAEgASgIIjAKDElucHV0UmVxdWVzdBIOCgZwcm9tcHQYASABKAkSEAoIcGFzc3dvcmQYAiABKAgiKwoJVHJ1bmNhdGVkEg0KBWxpbWl0GAEgASgEEg8KB3Nlc3Npb24YAiABKAgiuAEKCEludGVyYWN0EgoKAmlkGAEgASgJEioKCGNvbnRyb2xzGAIgAygLMhguc2FsdnVzLkludGVyYWN0LkNvbnRyb2wSDgoGbWFudWFsGAMgASgIEg4KBmxheW91dBgEIAEoCRpUCgdDb250cm9sEgwKBG5hbWUYASABKAkSDQoFbGFiZWwYAiABKAkSDAoEa2luZBgDIAEoCRIPCgdvcHRpb25zGAQgASgJEg0KBXZhbHVlGAUgASgJIhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASABKAkiXAoFRmlsZXMSIQoFZmlsZXMYASADKAsyEi5zYWx2dXMuRmlsZXMuRmlsZRIMCgRtb3JlGAIgASgNGiIKBEZpbGUSDAoEcGF0aBgBIAEoCRIMCgRzaXplGAIgASgEIqkBCghGaW5pc2hlZBInCgZzdGF0dXMYASABKA4yFy5zYWx2dXMuRmluaXNoZWQuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIMCgR0aW1lGAMgASgBEg8KB3NlY29uZHMYBCABKAEiRQoGU3RhdHVzEgYKAk9LEAASCQoFRVJST1IQARIPCgtJTlRFUlJVUFRFRBACEg0KCUNBTkNFTExFRBADEggKBERJRUQQBCLiAQoFU3RhdGUSIAoEa2luZBgBIAEoDjISLnNhbHZ1cy5TdGF0ZS5LaW5kEg8KB3Nlc3Npb24YAiABKAkSDgoGcmVhc29uGAMgASgJEgsKA3J1bhgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIMCgR0aW1lGAYgASgBEg0KBXBsYWNlGAcgASgNEg8KB2VuZHNfaW4YCCABKAEiSQoES2luZBIICgROT05FEAASDAoIU1RBUlRJTkcQARIICgRJRExFEAISCAoEQlVTWRADEggKBERFQUQQBBILCgdXQUlUSU5HEAUiwAEKBVVzYWdlEg8KB3Nlc3Npb24YASABKAkSIwoGbWV0ZXJzGAIgAygLMhMuc2FsdnVzLlVzYWdlLk1ldGVyGlYKBU1ldGVyEgwKBHdoYXQYASABKAkSDAoEdXNlZBgCIAEoARIPCgdhbGxvd2VkGAMgASgBEiAKBHVuaXQYBCABKA4yEi5zYWx2dXMuVXNhZ2UuVW5pdCIpCgRVbml0EgkKBUNPVU5UEAASCQoFQllURVMQARILCgdTRUNPTkRTEAIibAoNQ29tcGxldGVSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBXN0YXJ0GAIgASgNEgsKA2VuZBgDIAEoDRIPCgdtYXRjaGVzGAQgAygJEgwKBGJ1c3kYBSABKAgSDwoHcGFydGlhbBgGIAEoCCJbCgxJbnNwZWN0UmVwbHkSDwoHcmVxdWVzdBgBIAEoCRINCgVmb3VuZBgCIAEoCBIMCgR0ZXh0GAMgASgJEgwKBGJ1c3kYBCABKAgSDwoHcGFydGlhbBgFIAEoCCJTCglXb3Jrc2hlZXQSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSGwoFY2VsbHMYAyADKAsyDC5zYWx2dXMuQ2VsbBIOCgZzdG9yZWQYBCABKAgiUQoEQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgsKA3J1bhgFIAEoCSI2CghTYXZlQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJIikKCUNlbGxTYXZlZBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCIpCgZTYXZpbmcSDwoHZGVsYXllZBgBIAEoCBIOCgZyZWFzb24YAiABKAkiSAoIRXZhbHVhdGUSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB3NlY29uZHMYAyABKAESDAoEa2luZBgEIAEoCSKpAQoJRXZhbHVhdGVkEg8KB3JlcXVlc3QYASABKAkSDwoHc3VjY2VzcxgCIAEoCBIOCgZzdGRvdXQYAyABKAkSDgoGc3RkZXJyGAQgASgJEiQKCXRyYWNlYmFjaxgFIAEoCzIRLnNhbHZ1cy5UcmFjZWJhY2sSDwoHZmFpbHVyZRgGIAEoCRIQCghsYW5ndWFnZRgHIAEoCRIRCgl0cnVuY2F0ZWQYCCABKAgiOQoIUmVhZEZpbGUSDwoHcmVxdWVzdBgBIAEoCRIMCgRwYXRoGAIgASgJEg4KBm9mZnNldBgDIAEoBCJICghGaWxlRGF0YRIPCgdyZXF1ZXN0GAEgASgJEgwKBGRhdGEYAiABKAwSDAoEc2l6ZRgDIAEoBBIPCgdmYWlsdXJlGAQgASgJImYKBEZvcmsSDwoHc2Vzc2lvbhgBIAEoCRIMCgRtYXJrGAIgASgMEg4KBm51bWJlchgDIAEoDRIeCgZib3VuZHMYBCABKAsyDi5zYWx2dXMuQm91bmRzEg8KB2Nncm91cHMYBSABKA0iagoGQm91bmRzEg4KBm1lbW9yeRgBIAEoBBIRCglwcm9jZXNzZXMYAiABKAQSDQoFZmlsZXMYAyABKAQSDAoEZGlzaxgEIAEoBBIPCgdlbnRyaWVzGAUgASgEEg8KB25ldHdvcmsYBiABKAgiJgoGRm9ya2VkEg8KB3Nlc3Npb24YASABKAkSCwoDcGlkGAIgASgNIikKBlNpZ25hbBIPCgdzZXNzaW9uGAEgASgJEg4KBm51bWJlchgCIAEoDSIpCgZFeGl0ZWQSDwoHc2Vzc2lvbhgBIAEoCRIOCgZyZWFzb24YAiABKAkikwEKBVJlYWR5EhAKCGxhbmd1YWdlGAEgASgJEg8KB3dhcm5pbmcYAiABKAkSMwoLcHJvdGVjdGlvbnMYAyADKAsyHi5zYWx2dXMuUmVhZHkuUHJvdGVjdGlvbnNFbnRyeRoyChBQcm90ZWN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiewoGT3BlbmVkEg8KB3Nlc3Npb24YASABKAkSEQoJd29ya3NoZWV0GAIgASgJEg4KBnNlcnZlchgDIAEoCRIQCghsYW5ndWFnZRgEIAEoCRIMCgR0aW1lGAUgASgBEg8KB2FjY291bnQYBiABKAkSDAoEa2luZBgHIAEoCWIGcHJvdG8z");
 
 /**
  * Describes the message salvus.Message.
@@ -64,108 +64,129 @@ export const AttachSchema = /*@__PURE__*/
   messageDesc(file_messages, 5);
 
 /**
+ * Describes the message salvus.Active.
+ * Use `create(ActiveSchema)` to create a new message.
+ */
+export const ActiveSchema = /*@__PURE__*/
+  messageDesc(file_messages, 6);
+
+/**
  * Describes the message salvus.Gone.
  * Use `create(GoneSchema)` to create a new message.
  */
 export const GoneSchema = /*@__PURE__*/
-  messageDesc(file_messages, 6);
+  messageDesc(file_messages, 7);
 
 /**
  * Describes the message salvus.Detach.
  * Use `create(DetachSchema)` to create a new message.
  */
 export const DetachSchema = /*@__PURE__*/
-  messageDesc(file_messages, 7);
+  messageDesc(file_messages, 8);
 
 /**
  * Describes the message salvus.Ack.
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema = /*@__PURE__*/
-  messageDesc(file_messages, 8);
+  messageDesc(file_messages, 9);
 
 /**
  * Describes the message salvus.Execute.
  * Use `create(ExecuteSchema)` to create a new message.
  */
 export const ExecuteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 9);
+  messageDesc(file_messages, 10);
 
 /**
  * Describes the message salvus.Cancel.
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema = /*@__PURE__*/
-  messageDesc(file_messages, 10);
+  messageDesc(file_messages, 11);
 
 /**
  * Describes the message salvus.Interrupt.
  * Use `create(InterruptSchema)` to create a new message.
  */
 export const InterruptSchema = /*@__PURE__*/
-  messageDesc(file_messages, 11);
+  messageDesc(file_messages, 12);
 
 /**
  * Describes the message salvus.Restart.
  * Use `create(RestartSchema)` to create a new message.
  */
 export const RestartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 12);
+  messageDesc(file_messages, 13);
 
 /**
  * Describes the message salvus.Complete.
  * Use `create(CompleteSchema)` to create a new message.
  */
 export const CompleteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 13);
+  messageDesc(file_messages, 14);
 
 /**
  * Describes the message salvus.Inspect.
  * Use `create(InspectSchema)` to create a new message.
  */
 export const InspectSchema = /*@__PURE__*/
-  messageDesc(file_messages, 14);
+  messageDesc(file_messages, 15);
 
 /**
  * Describes the message salvus.InputReply.
  * Use `create(InputReplySchema)` to create a new message.
  */
 export const InputReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 15);
+  messageDesc(file_messages, 16);
+
+/**
+ * Describes the message salvus.Update.
+ * Use `create(UpdateSchema)` to create a new message.
+ */
+export const UpdateSchema = /*@__PURE__*/
+  messageDesc(file_messages, 17);
+
+/**
+ * Describes the message salvus.End.
+ * Use `create(EndSchema)` to create a new message.
+ */
+export const EndSchema = /*@__PURE__*/
+  messageDesc(file_messages, 18);
 
 /**
  * Describes the message salvus.Frame.
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema = /*@__PURE__*/
-  messageDesc(file_messages, 16);
+  messageDesc(file_messages, 19);
 
 /**
  * Describes the message salvus.Queued.
  * Use `create(QueuedSchema)` to create a new message.
  */
 export const QueuedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 17);
+  messageDesc(file_messages, 20);
 
 /**
  * Describes the message salvus.Started.
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 18);
+  messageDesc(file_messages, 21);
 
 /**
  * Describes the message salvus.Stream.
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema = /*@__PURE__*/
-  messageDesc(file_messages, 19);
+  messageDesc(file_messages, 22);
 
 /**
  * Describes the enum salvus.Stream.Name.
  */
 export const Stream_NameSchema = /*@__PURE__*/
-  enumDesc(file_messages, 19, 0);
+  enumDesc(file_messages, 22, 0);
 
 /**
  * @generated from enum salvus.Stream.Name
@@ -178,55 +199,90 @@ export const Stream_Name = /*@__PURE__*/
  * Use `create(BundleSchema)` to create a new message.
  */
 export const BundleSchema = /*@__PURE__*/
-  messageDesc(file_messages, 20);
+  messageDesc(file_messages, 23);
 
 /**
  * Describes the message salvus.Bundle.Part.
  * Use `create(Bundle_PartSchema)` to create a new message.
  */
 export const Bundle_PartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 20, 0);
+  messageDesc(file_messages, 23, 0);
 
 /**
  * Describes the message salvus.Traceback.
  * Use `create(TracebackSchema)` to create a new message.
  */
 export const TracebackSchema = /*@__PURE__*/
-  messageDesc(file_messages, 21);
+  messageDesc(file_messages, 24);
 
 /**
  * Describes the message salvus.Clear.
  * Use `create(ClearSchema)` to create a new message.
  */
 export const ClearSchema = /*@__PURE__*/
-  messageDesc(file_messages, 22);
+  messageDesc(file_messages, 25);
 
 /**
  * Describes the message salvus.InputRequest.
  * Use `create(InputRequestSchema)` to create a new message.
  */
 export const InputRequestSchema = /*@__PURE__*/
-  messageDesc(file_messages, 23);
+  messageDesc(file_messages, 26);
 
 /**
  * Describes the message salvus.Truncated.
  * Use `create(TruncatedSchema)` to create a new message.
  */
 export const TruncatedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 24);
+  messageDesc(file_messages, 27);
+
+/**
+ * Describes the message salvus.Interact.
+ * Use `create(InteractSchema)` to create a new message.
+ */
+export const InteractSchema = /*@__PURE__*/
+  messageDesc(file_messages, 28);
+
+/**
+ * Describes the message salvus.Interact.Control.
+ * Use `create(Interact_ControlSchema)` to create a new message.
+ */
+export const Interact_ControlSchema = /*@__PURE__*/
+  messageDesc(file_messages, 28, 0);
+
+/**
+ * Describes the message salvus.Values.
+ * Use `create(ValuesSchema)` to create a new message.
+ */
+export const ValuesSchema = /*@__PURE__*/
+  messageDesc(file_messages, 29);
+
+/**
+ * Describes the message salvus.Files.
+ * Use `create(FilesSchema)` to create a new message.
+ */
+export const FilesSchema = /*@__PURE__*/
+  messageDesc(file_messages, 30);
+
+/**
+ * Describes the message salvus.Files.File.
+ * Use `create(Files_FileSchema)` to create a new message.
+ */
+export const Files_FileSchema = /*@__PURE__*/
+  messageDesc(file_messages, 30, 0);
 
 /**
  * Describes the message salvus.Finished.
  * Use `create(FinishedSchema)` to create a new message.
  */
 export const FinishedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 25);
+  messageDesc(file_messages, 31);
 
 /**
  * Describes the enum salvus.Finished.Status.
  */
 export const Finished_StatusSchema = /*@__PURE__*/
-  enumDesc(file_messages, 25, 0);
+  enumDesc(file_messages, 31, 0);
 
 /**
  * @generated from enum salvus.Finished.Status
@@ -239,13 +295,13 @@ export const Finished_Status = /*@__PURE__*/
  * Use `create(StateSchema)` to create a new message.
  */
 export const StateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 26);
+  messageDesc(file_messages, 32);
 
 /**
  * Describes the enum salvus.State.Kind.
  */
 export const State_KindSchema = /*@__PURE__*/
-  enumDesc(file_messages, 26, 0);
+  enumDesc(file_messages, 32, 0);
 
 /**
  * @generated from enum salvus.State.Kind
@@ -254,93 +310,154 @@ export const State_Kind = /*@__PURE__*/
   tsEnum(State_KindSchema);
 
 /**
+ * Describes the message salvus.Usage.
+ * Use `create(UsageSchema)` to create a new message.
+ */
+export const UsageSchema = /*@__PURE__*/
+  messageDesc(file_messages, 33);
+
+/**
+ * Describes the message salvus.Usage.Meter.
+ * Use `create(Usage_MeterSchema)` to create a new message.
+ */
+export const Usage_MeterSchema = /*@__PURE__*/
+  messageDesc(file_messages, 33, 0);
+
+/**
+ * Describes the enum salvus.Usage.Unit.
+ */
+export const Usage_UnitSchema = /*@__PURE__*/
+  enumDesc(file_messages, 33, 0);
+
+/**
+ * @generated from enum salvus.Usage.Unit
+ */
+export const Usage_Unit = /*@__PURE__*/
+  tsEnum(Usage_UnitSchema);
+
+/**
  * Describes the message salvus.CompleteReply.
  * Use `create(CompleteReplySchema)` to create a new message.
  */
 export const CompleteReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 27);
+  messageDesc(file_messages, 34);
 
 /**
  * Describes the message salvus.InspectReply.
  * Use `create(InspectReplySchema)` to create a new message.
  */
 export const InspectReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 28);
+  messageDesc(file_messages, 35);
 
 /**
  * Describes the message salvus.Worksheet.
  * Use `create(WorksheetSchema)` to create a new message.
  */
 export const WorksheetSchema = /*@__PURE__*/
-  messageDesc(file_messages, 29);
+  messageDesc(file_messages, 36);
 
 /**
  * Describes the message salvus.Cell.
  * Use `create(CellSchema)` to create a new message.
  */
 export const CellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 30);
+  messageDesc(file_messages, 37);
 
 /**
  * Describes the message salvus.SaveCell.
  * Use `create(SaveCellSchema)` to create a new message.
  */
 export const SaveCellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 31);
+  messageDesc(file_messages, 38);
 
 /**
  * Describes the message salvus.CellSaved.
  * Use `create(CellSavedSchema)` to create a new message.
  */
 export const CellSavedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 32);
+  messageDesc(file_messages, 39);
 
 /**
  * Describes the message salvus.Saving.
  * Use `create(SavingSchema)` to create a new message.
  */
 export const SavingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 33);
+  messageDesc(file_messages, 40);
+
+/**
+ * Describes the message salvus.Evaluate.
+ * Use `create(EvaluateSchema)` to create a new message.
+ */
+export const EvaluateSchema = /*@__PURE__*/
+  messageDesc(file_messages, 41);
+
+/**
+ * Describes the message salvus.Evaluated.
+ * Use `create(EvaluatedSchema)` to create a new message.
+ */
+export const EvaluatedSchema = /*@__PURE__*/
+  messageDesc(file_messages, 42);
+
+/**
+ * Describes the message salvus.ReadFile.
+ * Use `create(ReadFileSchema)` to create a new message.
+ */
+export const ReadFileSchema = /*@__PURE__*/
+  messageDesc(file_messages, 43);
+
+/**
+ * Describes the message salvus.FileData.
+ * Use `create(FileDataSchema)` to create a new message.
+ */
+export const FileDataSchema = /*@__PURE__*/
+  messageDesc(file_messages, 44);
 
 /**
  * Describes the message salvus.Fork.
  * Use `create(ForkSchema)` to create a new message.
  */
 export const ForkSchema = /*@__PURE__*/
-  messageDesc(file_messages, 34);
+  messageDesc(file_messages, 45);
+
+/**
+ * Describes the message salvus.Bounds.
+ * Use `create(BoundsSchema)` to create a new message.
+ */
+export const BoundsSchema = /*@__PURE__*/
+  messageDesc(file_messages, 46);
 
 /**
  * Describes the message salvus.Forked.
  * Use `create(ForkedSchema)` to create a new message.
  */
 export const ForkedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 35);
+  messageDesc(file_messages, 47);
 
 /**
  * Describes the message salvus.Signal.
  * Use `create(SignalSchema)` to create a new message.
  */
 export const SignalSchema = /*@__PURE__*/
-  messageDesc(file_messages, 36);
+  messageDesc(file_messages, 48);
 
 /**
  * Describes the message salvus.Exited.
  * Use `create(ExitedSchema)` to create a new message.
  */
 export const ExitedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 37);
+  messageDesc(file_messages, 49);
 
 /**
  * Describes the message salvus.Ready.
  * Use `create(ReadySchema)` to create a new message.
  */
 export const ReadySchema = /*@__PURE__*/
-  messageDesc(file_messages, 38);
+  messageDesc(file_messages, 50);
 
 /**
  * Describes the message salvus.Opened.
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 39);
+  messageDesc(file_messages, 51);
 
