@@ -30,7 +30,8 @@ from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.nodes import Node
-from app.sage import protections
+from app.sage import cgroups, protections
+from app.sage.census import Census
 from app.sage.pool import Pool, PoolError
 from app.sage.recorder import Recorder
 from app.sage.server import SageServer
@@ -109,7 +110,12 @@ class SageRole:
         self._settings = settings
         address = f"{settings.sage.host}:{settings.sage.port}"
         self.pool = Pool(
-            settings=settings, address=address, protections=protections.examine(settings)
+            settings=settings,
+            address=address,
+            protections=protections.examine(settings),
+            cgroups=cgroups.find(
+                server=f"salvus-{settings.sage.port}-{os.getpid()}", wanted=settings.sage.cgroup
+            ),
         )
         self._server = SageServer(
             pool=self.pool,
@@ -120,16 +126,19 @@ class SageRole:
         self.recorder = Recorder(
             pool=self.pool, database=database, interval=settings.database.write_seconds
         )
+        self._census = Census(pool=self.pool, database=database, address=address)
 
     def start(self) -> None:
         """Start, and return once sessions can be had. Raises PoolError, OSError."""
         self.pool.start()
         self.recorder.start()
+        self._census.start()
         self.pool.wait_ready(self._settings.sage.start_seconds)
         self._server.start()
 
     def stop(self) -> None:
         self._server.stop()
+        self._census.stop()
         self.pool.stop()
         self.recorder.stop()
 
@@ -394,7 +403,10 @@ def _echo(name: str, state: State, reason: str) -> None:
 
 @main.command()
 def sage() -> None:
-    """Run a sage server: warm Sage, and the sessions forked from it."""
+    """Run a sage server: warm Sage, and the sessions forked from it.
+
+    SIGHUP has it warm a new Sage, from which the next sessions come.
+    """
     logging.getLogger().setLevel(logging.INFO)
     settings = prepared()
     database = connect(settings)
@@ -402,6 +414,7 @@ def sage() -> None:
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, stopping.set)
+    gevent.signal_handler(signal.SIGHUP, role.pool.replace_zygote)
     preparing = gevent.spawn(migrate, database)
     try:
         role.start()

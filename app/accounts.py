@@ -8,8 +8,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
+
+
+@dataclass(frozen=True)
+class Account:
+    id: str
+    kind: str  # owner, administrator, teacher, member, guest
 
 
 def digest(secret: str) -> bytes:
@@ -60,11 +67,12 @@ def sign_in(cursor: Cursor, token: str, days: int) -> str | None:
     return secret
 
 
-def signed_in(cursor: Cursor, secret: str) -> str | None:
+def signed_in(cursor: Cursor, secret: str) -> Account | None:
     """The account that a cookie's secret stands for."""
     cursor.execute(
-        "SELECT account::text FROM sign_ins WHERE hash = %s AND expires > now()",
+        "SELECT accounts.id::text, role FROM sign_ins JOIN accounts ON accounts.id = account"
+        " WHERE hash = %s AND expires > now()",
         (digest(secret),),
     )
     row = cursor.fetchone()
-    return row[0] if row else None
+    return Account(*row) if row else None

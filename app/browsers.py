@@ -13,10 +13,11 @@ from app.wire.messages_pb2 import Message
 class Browser:
     """One connected page. Anybody posts into its outbox; its own greenlet empties it."""
 
-    def __init__(self, *, account: str, worksheet: str, outbox: int) -> None:
-        """`outbox`: bytes that may wait to be sent."""
+    def __init__(self, *, account: str, kind: str, worksheet: str, outbox: int) -> None:
+        """`kind`: of user; `outbox`: bytes that may wait to be sent."""
         self.id = str(uuid.uuid4())
         self.account = account
+        self.kind = kind
         self.worksheet = worksheet
         self._limit = outbox
         self._payloads: deque[bytes] = deque()

@@ -249,6 +249,8 @@ class Watch:
             session=self._session,
             after=self._after,
             complete=self._complete,
+            account=self._browser.account,
+            kind=self._browser.kind,
         )
         try:
             self._node.send(self._channel, Message(attach=attach))

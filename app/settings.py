@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -52,6 +53,16 @@ ADDRESSES = Rule(
         for host, _, port in (address.rpartition(":") for address in value)
     ),
 )
+DESTINATIONS = Rule(
+    'a list of "host:port" or "*.domain:port"',
+    lambda value: all(
+        re.fullmatch(r"(\*\.)?[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]", host)
+        and port.isdigit()
+        and 0 < int(port) < 65536
+        for host, _, port in (destination.rpartition(":") for destination in value)
+    ),
+)
+KINDS = ("owner", "administrator", "teacher", "member", "guest", "anonymous")  # of users
 
 
 def key(default: Any, rule: Rule | None = None) -> Any:
@@ -94,18 +105,31 @@ class Sage:
     warm_up: bool = key(True)
     spares: int = key(2, between(0, 1000))
     max_sessions: int = key(100, between(1, 100_000))
-    max_output: int = key(32_000_000, between(1000, 1 << 40))
+    total_sessions: int = key(0, between(0, 10_000_000))
+    sample_seconds: float = key(1.0, between(0.05, 60))
+    warn_seconds: float = key(300.0, between(0, 86400))
+    cgroup: str = key("")
     ring: int = key(1 << 18, between(1 << 12, 1 << 30))
     start_seconds: int = key(120, between(5, 3600))
 
 
 @dataclass(frozen=True)
 class Limits:
-    memory: int = key(4 << 30, between(1 << 28, 1 << 44))
+    """Of one kind of user; `[limits]` is for all of them, `[limits.KIND]` says what differs."""
+
+    sessions: int = key(10, between(1, 100_000))
+    memory: int = key(4 << 30, between(1 << 26, 1 << 44))
     processes: int = key(128, between(8, 100_000))
     files: int = key(1024, between(64, 1_000_000))
     disk: int = key(1 << 28, between(1 << 20, 1 << 40))
     entries: int = key(20_000, between(100, 1 << 30))
+    run_output: int = key(32_000_000, between(1000, 1 << 40))
+    session_output: int = key(1_000_000_000, between(1000, 1 << 50))
+    cpu_seconds: float = key(0.0, between(0, 1e9))
+    run_seconds: float = key(0.0, between(0, 1e9))
+    session_seconds: float = key(0.0, between(0, 1e9))
+    idle_seconds: float = key(7200.0, between(0, 1e9))
+    network: tuple[str, ...] = key((), DESTINATIONS)
 
 
 @dataclass(frozen=True)
@@ -162,6 +186,7 @@ class Settings:
     memcached: Memcached = Memcached()
     monitor: Monitor = Monitor()
     supervisor: Supervisor = Supervisor()
+    kinds: Mapping[str, Limits] = field(default_factory=dict)  # where they differ from `limits`
     file: str = ""  # where it was read, for messages
 
     @property
@@ -173,6 +198,10 @@ class Settings:
             return Path("/var/lib/salvus")
         home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
         return Path(home) / "salvus"
+
+    def limits_of(self, kind: str) -> Limits:
+        """What holds for a user of this kind."""
+        return self.kinds.get(kind, self.limits)
 
     @property
     def sage_servers(self) -> tuple[str, ...]:
@@ -207,17 +236,47 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
             f"{path}: unknown section [{min(unknown)}]; known are "
             + ", ".join(f"[{name}]" for name in SECTIONS)
         )
+    kinds = _take_kinds(document, str(path))
     sections = {
         name: _section(name, section_type, document.get(name, {}), environment, str(path))
         for name, section_type in SECTIONS.items()
     }
-    return Settings(**sections, file=str(path))
+    usual = sections["limits"]
+    limits = {
+        kind: _section(
+            f"limits.{kind}", Limits, kinds.get(kind, {}), environment, str(path), usual
+        )
+        for kind in KINDS
+    }
+    different = {kind: found for kind, found in limits.items() if found != usual}
+    return Settings(**sections, kinds=different, file=str(path))
+
+
+def _take_kinds(document: dict[str, Any], source: str) -> dict[str, Any]:
+    """The tables [limits.KIND], taken out of `document`."""
+    table = document.get("limits")
+    if not isinstance(table, dict):
+        return {}
+    kinds = {name: value for name, value in table.items() if isinstance(value, dict)}
+    unknown = set(kinds) - set(KINDS)
+    if unknown:
+        raise SettingsError(
+            f"{source}: unknown section [limits.{min(unknown)}]; kinds of users are "
+            + ", ".join(KINDS)
+        )
+    document["limits"] = {name: value for name, value in table.items() if name not in kinds}
+    return kinds
 
 
 def _section(
-    name: str, section_type: Any, table: Any, environment: Mapping[str, str], source: str
+    name: str,
+    section_type: Any,
+    table: Any,
+    environment: Mapping[str, str],
+    source: str,
+    usual: Any = None,
 ) -> Any:
-    """One dataclass from one table, the environment winning."""
+    """One dataclass from one table, the environment winning; the rest is as in `usual`."""
     if not isinstance(table, dict):
         raise SettingsError(f"{source}: {name} = {table!r}: expected a section [{name}]")
     types = typing.get_type_hints(section_type)
@@ -229,7 +288,7 @@ def _section(
         )
     values = {}
     for one in dataclasses.fields(section_type):
-        variable = f"SALVUS_{name}_{one.name}".upper()
+        variable = f"SALVUS_{name}_{one.name}".replace(".", "_").upper()
         if variable in environment:
             where, found = f"environment: {variable}", environment[variable]
             value = _from_text(types[one.name], found, where)
@@ -242,7 +301,7 @@ def _section(
         if rule and not rule.holds(value):
             raise SettingsError(f"{where} = {found!r}: expected {rule.words}")
         values[one.name] = value
-    return section_type(**values)
+    return dataclasses.replace(usual, **values) if usual else section_type(**values)
 
 
 WORDS: dict[Any, str] = {

@@ -134,8 +134,9 @@ def site() -> Iterator[RunningSite]:
     with host.short_folder() as folder:
         running = supervised(
             folder,
-            sage_max_output="2000000",
+            limits_run_output="2000000",
             sage_max_sessions="500",
+            limits_sessions="500",
             database_statement_seconds="2",
             limits_memory="1500000000",
             limits_disk="50000000",

@@ -81,3 +81,32 @@ def test_the_file_states_the_defaults(tmp_path: Path) -> None:
     file.write_text(re.sub(r"(?m)^# ?(\w+ = )", r"\1", text))
     found = settings.read(file, {})
     assert dataclasses.replace(found, file="") == settings.Settings()
+
+
+def test_kinds_of_users_differ_where_it_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "salvus.toml"
+    file.write_text(
+        "[limits]\nprocesses = 50\nrun_seconds = 5\n"
+        "[limits.guest]\nrun_seconds = 1\nnetwork = ['pypi.org:443', '*.pypi.org:443']\n"
+    )
+    found = settings.read(file, {"SALVUS_LIMITS_GUEST_FILES": "100", "SALVUS_LIMITS_FILES": "99"})
+    guest, owner = found.limits_of("guest"), found.limits_of("owner")
+    assert (guest.processes, guest.run_seconds, guest.files) == (50, 1.0, 100)
+    assert (owner.processes, owner.run_seconds, owner.files) == (50, 5.0, 99)
+    assert owner == found.limits_of("whoever") == found.limits
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[limits.cook]", r"unknown section \[limits.cook\]; kinds of users are owner,"),
+        ("[limits.guest]\nprocesses = 1", r"limits.guest.processes = 1: expected from 8"),
+        ("[limits.guest]\nx = 1", r"unknown key limits.guest.x"),
+        ("[limits]\nnetwork = ['pypi.org']", r'expected a list of "host:port" or'),
+    ],
+)
+def test_mistakes_about_kinds_are_named(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "salvus.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=words):
+        settings.read(file, {})

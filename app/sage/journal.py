@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.wire.decoder import LENGTH, Decoder, frame, parse
-from app.wire.messages_pb2 import Frame, Message, Opened, State
+from app.wire.messages_pb2 import Frame, Message, Opened, State, Usage
 
 
 class Ring:
@@ -58,6 +58,7 @@ class Journal:
         self.path = path
         self.opened = opened
         self.state = State(session=opened.session, language=opened.language)
+        self.usage: Usage | None = None
         self.ended = False
         self.recorded = 0  # frames up to this seq are in the database
         self.end_recorded = False
@@ -121,6 +122,10 @@ class Journal:
         payload = Message(frame=step).SerializeToString()
         self._write(payload)
         self._add(payload)
+        self._on_change()
+
+    def change_usage(self, usage: Usage) -> None:
+        self.usage = usage
         self._on_change()
 
     def change_state(self, state: State) -> None:

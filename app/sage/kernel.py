@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -22,6 +25,9 @@ PR_SET_NO_NEW_PRIVS = 38
 
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SYS_OPENAT2 = 437  # everywhere
+RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH = 2, 8
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -66,6 +72,22 @@ def make_read_only(target: str) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     _check(_libc.syscall(_number(SYS_PIVOT_ROOT), new.encode(), old.encode()), "pivot_root")
+
+
+def open_beneath(folder: int, path: str) -> int:
+    """A descriptor for reading what is at `path` in a folder, wherever its links may lead."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    how = struct.pack("QQQ", flags, 0, RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH)
+    found = _libc.syscall(SYS_OPENAT2, folder, path.encode(), how, len(how))
+    _check(found, path)
+    return int(found)
+
+
+def bring_up_loopback() -> None:
+    """Have 127.0.0.1 in a new network namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sH14x", b"lo", IFF_UP)
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
 
 
 def drop_capabilities() -> None:

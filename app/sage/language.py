@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -39,6 +40,7 @@ class Language:
     name: str  # "SageMath 10.8", as pages show it
     warning: str  # why it is not Sage, when it is not
     warm_up: tuple[str, ...]
+    files: tuple[str, ...] = ()  # that another version would change
 
 
 def load(
@@ -65,6 +67,7 @@ def load(
 
 
 def _sage(shell: InteractiveShell, version: str) -> Language:
+    import sage.version
     from sage.repl.rich_output import get_display_manager
     from sage.repl.rich_output.backend_ipython import BackendIPythonNotebook
 
@@ -73,7 +76,9 @@ def _sage(shell: InteractiveShell, version: str) -> Language:
     manager = get_display_manager()
     manager.switch_backend(BackendIPythonNotebook(), shell=shell)
     manager.preferences.graphics = "vector"
-    return Language(f"SageMath {version}", "", SAGE_WARM_UP)
+    file = Path(sage.version.__file__)
+    files = (str(file), str(file.parent.parent))
+    return Language(f"SageMath {version}", "", SAGE_WARM_UP, files)
 
 
 def _plain(shell: InteractiveShell, why: str) -> Language:

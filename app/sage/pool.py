@@ -1,49 +1,45 @@
 """The pool: a warm zygote, spare sessions forked from it, and a timeline per worksheet.
 
-One greenlet listens to the zygote. If the zygote dies, its sessions die with it (the kernel
-sees to that) and are told so; a new one is started, later each time it fails at once.
+Sessions come from the current zygote. Another one may be warming up to take its place, when
+it has died, when Sage was upgraded, or because the operator said so; one whose place was
+taken lives on until the last of its sessions has ended. If a zygote dies, its sessions die
+with it (the kernel sees to that) and are told so.
 """
 
 from __future__ import annotations
 
-import array
-import json
+import functools
 import logging
 import os
 import secrets
 import shutil
-import socket
-import sys
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import gevent
-from gevent import subprocess
 from gevent.event import Event
 
+from app.sage.cgroups import Cgroups
 from app.sage.journal import Journal
+from app.sage.places import Claim, Person, Places
+from app.sage.processes import Table
 from app.sage.protections import Protections
 from app.sage.session import Session, end_runs
+from app.sage.spawner import Listeners, Spawner
 from app.sage.splitter import MARK_SIZE
 from app.sage.timeline import Timeline
-from app.settings import ROOT, Settings
-from app.wire.decoder import ProtocolError, encode
-from app.wire.messages_pb2 import Fork, Message, Opened, Ready, Signal
-from app.wire.stream import Stream
+from app.settings import Limits, Settings
+from app.wire.messages_pb2 import Bounds, Fork, Opened, Ready
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between a zygote's death and the next one
 STEADY = 60.0  # seconds after which a zygote counts as having worked
 SPARE_RETRY = 1.0  # seconds until a spare that died is replaced
-ZYGOTE_ENVIRONMENT = {
-    # Libraries that would start threads, which do not survive a fork.
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "GC_MARKERS": "1",
-    "MPLBACKEND": "agg",
-}
-PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")  # of our environment
-PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+UPGRADE_SECONDS = 5.0  # between looks whether Sage was replaced by another version
+QUIET_LOOKS = 10  # a session that does nothing is looked at every so many times
+BURY_SECONDS = 5.0  # in which the kernel buries the last process of a control group
 
 log = logging.getLogger(__name__)
 
@@ -53,27 +49,36 @@ class PoolError(Exception):
 
 
 class Pool:
-    def __init__(self, *, settings: Settings, address: str, protections: Protections) -> None:
+    def __init__(
+        self, *, settings: Settings, address: str, protections: Protections, cgroups: Cgroups
+    ) -> None:
         """`address`: of this sage server (host:port), as sessions are recorded with it."""
         self._settings = settings
         self._address = address
         self._protections = protections
+        self._cgroups = cgroups
         self._folder = settings.data_dir / "sage"
         self._journals = self._folder / "journals"
         self._homes = self._folder / "homes"
         self._timelines: dict[str, Timeline] = {}
         self._sessions: dict[str, Session] = {}
-        self._spares: list[Session] = []
+        self._places = Places(here=settings.sage.max_sessions, total=settings.sage.total_sessions)
+        self._stocks: dict[bytes, list[Session]] = {
+            _key(limits): [] for limits in (settings.limits, *settings.kinds.values())
+        }
         self._unforked: list[Session] = []
-        self._control: Stream | None = None
-        self._control_socket: socket.socket | None = None
-        self._zygote: subprocess.Popen[bytes] | None = None
-        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._current: Spawner | None = None
+        self._next: Spawner | None = None
+        self._retired: set[Spawner] = set()
+        self._pause = FIRST_PAUSE
+        self._greenlets: list[gevent.Greenlet[[], None]] = []
+        self._watched: tuple[str, ...] = ()  # files that another version of Sage would change
         self._stopping = False
         self.ready = Event()
         self.failure = ""  # why the latest zygote did not come up
         self.language = ""
-        self.protections = dict(protections.report)  # of sessions: "on", or why not
+        self._own_report = protections.report | cgroups.report
+        self.protections = dict(self._own_report)  # of sessions: "on", or why not
         self.warning = ""
 
     # -- Life ----------------------------------------------------------------------
@@ -85,7 +90,8 @@ class Pool:
         for home in self._homes.iterdir():
             shutil.rmtree(home, ignore_errors=True)
         self._recover()
-        self._greenlet = gevent.spawn(self._keep_zygote)
+        self._warm_next()
+        self._greenlets = [gevent.spawn(self._look), gevent.spawn(self._watch_upgrades)]
 
     def wait_ready(self, seconds: float) -> None:
         """Wait until sessions can be forked. Raises PoolError."""
@@ -95,16 +101,24 @@ class Pool:
             )
 
     def stop(self) -> None:
-        """End every session, and the zygote."""
+        """End every session, and the zygotes."""
         self._stopping = True
+        gevent.killall(self._greenlets)
         for session in list(self._sessions.values()):
             session.kill("the Sage server was stopped")
         deadline = time.monotonic() + 2
         while self._sessions and time.monotonic() < deadline:
             gevent.sleep(0.01)
-        if self._greenlet is not None:
-            self._greenlet.kill()
-        self._end_zygote()
+        for spawner in (self._current, self._next, *self._retired):
+            if spawner is not None:
+                spawner.close()
+        self._cgroups.close()
+
+    def replace_zygote(self) -> None:
+        """Warm a new zygote; once it is ready, new sessions come from it."""
+        if self._next is None and not self._stopping:
+            log.info("a new zygote is being warmed")
+            self._warm_next()
 
     def _recover(self) -> None:
         reason = "the Sage server that ran it was killed"
@@ -131,21 +145,30 @@ class Pool:
         """The timeline of a worksheet, begun if there is none."""
         return self._timelines.setdefault(worksheet, Timeline(worksheet))
 
-    def session(self, worksheet: str) -> Session:
-        """The live session of a worksheet; a new one if there is none. Raises PoolError."""
+    def session(self, worksheet: str, person: Person) -> Session:
+        """The live session of a worksheet; a new one if there is none. Raises PoolError.
+
+        A new one may have to wait in the queue until its process can be had.
+        """
         timeline = self.timeline(worksheet)
         if timeline.live is None:
-            self._open(timeline)
+            self._open(timeline, person)
         assert timeline.live is not None
         return timeline.live
 
-    def restart(self, worksheet: str) -> None:
+    def restart(self, worksheet: str, person: Person) -> None:
         """End the session of a worksheet, and give it a new one. Raises PoolError."""
         timeline = self.timeline(worksheet)
-        if timeline.live is not None:
-            timeline.live.kill("restarted")
-            timeline.live = None
-        self._open(timeline)
+        before, timeline.live = timeline.live, None
+        if before is not None:
+            before.kill("restarted")
+        self._open(timeline, person, first=before is not None)
+
+    def end(self, worksheet: str) -> None:
+        """End the session of a worksheet if it has one, or take it out of the queue."""
+        session = self.timeline(worksheet).live
+        if session is not None:
+            session.kill("you left the queue" if session.is_waiting else "you ended it")
 
     def journals(self) -> list[Journal]:
         """All that is kept here, oldest first for each worksheet."""
@@ -165,32 +188,49 @@ class Pool:
         if timeline.idle:
             self._timelines.pop(timeline.worksheet, None)
 
+    def tell_elsewhere(self, sessions: Counter[str]) -> None:
+        """What the other sage servers of the site have: sessions by account."""
+        self._places.tell_elsewhere(sessions)
+        self._admit()
+
     def statistics(self) -> dict[str, object]:
         serving = [s for s in self._sessions.values() if s.journal is not None]
         return {
             "language": self.language,
             "warning": self.warning,
             "ready": self.ready.is_set(),
-            "sessions": len(serving),
+            "sessions": len(self._places),
+            "waiting": len(self._places.waiting),
             "busy": sum(session.busy for session in serving),
-            "spares": len(self._spares),
+            "spares": sum(len(stock) for stock in self._stocks.values()),
             "limit": self._settings.sage.max_sessions,
             "protections": self.protections,
         }
 
-    def _open(self, timeline: Timeline) -> None:
-        serving = len(self._sessions) - len(self._spares)
-        if serving >= self._settings.sage.max_sessions:
-            raise PoolError(
-                f"all {serving} sessions of this server are in use; try again when one has ended"
-            )
-        session = self._spares.pop(0) if self._spares else self._new()
+    def _open(self, timeline: Timeline, person: Person, *, first: bool = False) -> None:
+        limits = self._settings.limits_of(person.kind)
+        stock = self._stocks[_key(limits)]
+        waits = bool(self._places.obstacle(Claim("", person.account, limits.sessions)))
+        session = stock.pop(0) if stock and not waits else self._new(limits)
+        self._places.ask(Claim(session.id, person.account, limits.sessions), first=first)
+        self._serve(session, timeline, person, limits)
+        if not waits and session.spawner is None:
+            self._fork(session)
+        self._show_places()
+        gevent.spawn(self._refill)
+
+    def _serve(
+        self, session: Session, timeline: Timeline, person: Person, limits: Limits
+    ) -> None:
+        """Give a session to a worksheet. Raises PoolError if it can't be kept."""
         opened = Opened(
             session=session.id,
             worksheet=timeline.worksheet,
             server=self._address,
             language=self.language,
             time=time.time(),
+            account=person.account,
+            kind=person.kind,
         )
         path = self._journals / f"{session.id}.journal"
         try:
@@ -198,29 +238,26 @@ class Pool:
                 path, opened, ring=self._settings.sage.ring, on_change=timeline.tell
             )
         except OSError as error:
-            self._spares.append(session)
+            session.kill("it could not be kept")
             raise PoolError(
                 f"no session can be started: {path.parent}: {error.strerror}"
             ) from error
         timeline.journals.append(journal)
         timeline.live = session
-        session.serve(journal)
-        gevent.spawn(self._refill)
+        session.serve(journal, limits)
 
-    def _new(self) -> Session:
+    def _new(self, limits: Limits) -> Session:
+        """A session that has no process yet."""
         session = Session(
             id=str(uuid.uuid4()),
             number=self._free_number(),
             secret=secrets.token_bytes(MARK_SIZE),
-            max_output=self._settings.sage.max_output,
+            limits=limits,
+            warn_seconds=self._settings.sage.warn_seconds,
             send_signal=self._send_signal,
             on_end=self._ended,
         )
         self._sessions[session.id] = session
-        if self.ready.is_set():
-            self._fork(session)
-        else:
-            self._unforked.append(session)
         return session
 
     def _free_number(self) -> int:
@@ -229,148 +266,215 @@ class Pool:
         return next(number for number in range(len(used) + 1) if number not in used)
 
     def _refill(self) -> None:
-        while self.ready.is_set() and len(self._spares) < self._settings.sage.spares:
-            self._spares.append(self._new())
+        for limits in (self._settings.limits, *self._settings.kinds.values()):
+            stock = self._stocks[_key(limits)]
+            while self.ready.is_set() and len(stock) < self._settings.sage.spares:
+                session = self._new(limits)
+                stock.append(session)
+                self._fork(session)
+
+    def _admit(self) -> None:
+        """Give those in the queue whose turn has come their process."""
+        for claim in self._places.admit():
+            self._fork(self._sessions[claim.session])
+        self._show_places()
+
+    def _show_places(self) -> None:
+        for place, claim in enumerate(self._places.waiting, start=1):
+            self._sessions[claim.session].wait_in_queue(place, self._places.obstacle(claim))
 
     def _ended(self, session: Session) -> None:
         del self._sessions[session.id]
-        if session in self._spares:
-            self._spares.remove(session)
-            log.error("a spare session died: %s", session.end_reason)
-            gevent.spawn_later(SPARE_RETRY, self._refill)
+        if session in self._unforked:
+            self._unforked.remove(session)
+        for stock in self._stocks.values():
+            if session in stock:
+                stock.remove(session)
+                if session.spawner not in self._retired and not self._stopping:
+                    log.error("a spare session died: %s", session.end_reason)
+                    gevent.spawn_later(SPARE_RETRY, self._refill)
         if session.journal is not None:
             timeline = self.timeline(session.journal.opened.worksheet)
             if timeline.live is session:
                 timeline.live = None
-        remove = gevent.get_hub().threadpool.spawn
-        remove(shutil.rmtree, self._homes / session.id, True)
+        self._places.leave(session.id)
+        self._admit()
+        self._end_if_unused(session.spawner)
+        gevent.spawn(self._clean_up, session)
 
-    # -- The zygote ------------------------------------------------------------------
+    def _clean_up(self, session: Session) -> None:
+        """What a session leaves behind: its control groups; without a sandbox, its home."""
+        if session.group is not None:
+            deadline = time.monotonic() + BURY_SECONDS
+            while not session.group.remove() and time.monotonic() < deadline:
+                gevent.sleep(0.05)
+        home = self._homes / session.id
+        if home.exists():
+            gevent.get_hub().threadpool.spawn(shutil.rmtree, home, True)
 
-    def _keep_zygote(self) -> None:
-        pause = FIRST_PAUSE
+    # -- Looking after them ------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Compare at intervals what sessions use with what they may."""
+        count = 0
         while True:
-            began = time.monotonic()
-            try:
-                self._start_zygote()
-                self._listen()
-                self.failure = "its process ended"
-            except (OSError, ProtocolError) as error:
-                self.failure = str(error)
-            except Exception as error:
-                log.exception("our own mistake; another zygote may do better")
-                self.failure = repr(error)
-            self._end_zygote()
-            log.error("the Sage zygote is gone (%s); the next one starts in %g s",
-                      self.failure, pause)
-            gevent.sleep(pause)
-            steady = time.monotonic() - began > STEADY
-            pause = FIRST_PAUSE if steady else min(2 * pause, LONGEST_PAUSE)
+            gevent.sleep(self._settings.sage.sample_seconds)
+            count += 1
+            table = functools.cache(Table)
+            for session in list(self._sessions.values()):
+                try:
+                    if session.busy or session.is_watched or count % QUIET_LOOKS == 0:
+                        session.look(table)
+                except Exception:
+                    log.exception("session %s can't be looked at; it goes on", session.id)
 
-    def _start_zygote(self) -> None:
-        ours, theirs = socket.socketpair()
-        options = {
-            "homes": str(self._homes),
-            "preload": self._settings.sage.preload,
-            "warm_up": self._settings.sage.warm_up,
-            "sandbox": self._protections.options,
-        }
-        python = interpreter(self._settings)
-        environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
-        environment |= ZYGOTE_ENVIRONMENT
-        environment |= {
-            "PATH": f"{Path(python).parent}:{PROGRAMS}",
-            "HOME": str(self._homes),
-            "SALVUS_CONTROL": str(theirs.fileno()),
-            "SALVUS_ZYGOTE": json.dumps(options),
-            "DOT_SAGE": str(self._folder / "dot_sage"),
-        }
-        try:
-            self._zygote = subprocess.Popen(
-                [*self._protections.prefix, python, "-m", "app.sage.zygote"],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        except OSError as error:
-            ours.close()
-            raise OSError(f"{python} cannot be run: {error.strerror} (sage.python)") from error
-        finally:
-            theirs.close()
-        self._control_socket = ours
-        self._control = Stream(ours, max_message=1 << 20, silence=None)
+    def _watch_upgrades(self) -> None:
+        """Replace the zygote when another Sage has been installed, once that has settled."""
+        before: list[int] | None = None
+        of_zygote: list[int] | None = None
+        while True:
+            gevent.sleep(UPGRADE_SECONDS)
+            now = _times(self._watched)
+            if self._next is not None or not self.ready.is_set() or now is None:
+                of_zygote = None
+            elif of_zygote is None:
+                of_zygote = now
+            elif now != of_zygote and now == before:
+                log.warning("Sage was changed on disk")
+                self.replace_zygote()
+            before = now
 
-    def _listen(self) -> None:
-        """Do what the zygote says until it is gone."""
-        assert self._control is not None
-        while received := self._control.receive():
-            message = received.message
-            kind = message.WhichOneof("body")
-            if kind == "ready":
-                self._begin(message.ready)
-            elif kind == "exited" and message.exited.session in self._sessions:
-                self._sessions[message.exited.session].exited(message.exited.reason)
+    # -- Zygotes -----------------------------------------------------------------------
 
-    def _begin(self, zygote: Ready) -> None:
+    def _warm_next(self) -> None:
+        self._next = Spawner(
+            settings=self._settings,
+            protections=self._protections,
+            folder=self._folder,
+            listeners=Listeners(
+                on_ready=self._zygote_ready, on_exit=self._exited, on_gone=self._zygote_gone
+            ),
+        )
+        self._next.start()
+
+    def _zygote_ready(self, spawner: Spawner, zygote: Ready) -> None:
+        """The next one takes over."""
+        before, self._current, self._next = self._current, spawner, None
+        self._watched = tuple(zygote.files)
         self.language, self.warning, self.failure = zygote.language, zygote.warning, ""
         log.info("%s is warm%s", self.language, f" ({self.warning})" if self.warning else "")
-        self.protections = self._protections.report | dict(zygote.protections)
+        self.protections = self._own_report | dict(zygote.protections)
         for name, state in self.protections.items():
             log.log(
                 logging.INFO if state == "on" else logging.WARNING,
                 "protection of sessions: %s: %s", name, state,
             )
+        if before is not None:
+            self._retire(before)
         self.ready.set()
-        for session in self._unforked:
+        for session in list(self._unforked):
             self._fork(session)
         self._unforked.clear()
         self._refill()
 
-    def _end_zygote(self) -> None:
-        self.ready.clear()
-        if self._control is not None:
-            self._control.close()
-        if self._zygote is not None:
-            self._zygote.kill()
-            self._zygote.wait()
-        self._control = self._control_socket = self._zygote = None
+    def _retire(self, spawner: Spawner) -> None:
+        """Its spares end now, its sessions when they are done."""
+        self._retired.add(spawner)
+        for stock in self._stocks.values():
+            for spare in list(stock):
+                stock.remove(spare)
+                spare.kill("its zygote was replaced")
+        self._end_if_unused(spawner)
+
+    def _end_if_unused(self, spawner: Spawner | None) -> None:
+        used = {session.spawner for session in self._sessions.values()}
+        if spawner in self._retired and spawner not in used:
+            spawner.kill()
+
+    def _zygote_gone(self, spawner: Spawner, why: str) -> None:
+        self._retired.discard(spawner)
+        if spawner is self._current:
+            self._current = None
+            self.ready.clear()
         for session in list(self._sessions.values()):
-            if session not in self._unforked:
+            if session.spawner is spawner:
                 session.exited("the Sage zygote it came from has died")
+        if spawner is self._next:
+            self._next = None
+            self.failure = why
+            if self._current is not None:
+                log.error("the new zygote did not come up (%s); the old one stays", why)
+        if self._current is None and self._next is None and not self._stopping:
+            if spawner.seconds > STEADY:
+                self._pause = FIRST_PAUSE
+            log.error("the Sage zygote is gone (%s); the next one starts in %g s", why, self._pause)
+            gevent.spawn_later(self._pause, self._warm_if_none)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _warm_if_none(self) -> None:
+        if self._current is None and self._next is None and not self._stopping:
+            self._warm_next()
 
     def _fork(self, session: Session) -> None:
         """Have a process forked for `session`; what goes wrong is told as its death."""
-        ours, theirs = socket.socketpair()
-        output, stdout = os.pipe()
-        session.connect(
-            Stream(ours, max_message=self._settings.wire.max_message, silence=None), output
-        )
-        descriptors = array.array("i", [theirs.fileno(), stdout])
-        order = Message(fork=Fork(session=session.id, mark=session.secret, number=session.number))
+        if self._current is None:
+            self._unforked.append(session)
+            session.wait_for_zygote()
+            return
+        doors: list[int] = []
         try:
-            assert self._control_socket is not None
-            self._control_socket.sendmsg(
-                [encode(order)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
+            session.group = self._cgroups.group(session.id)
+            if session.group is not None:
+                limits = session.limits
+                session.group.limit(
+                    memory=limits.memory + limits.disk, processes=limits.processes
+                )
+                doors = session.group.doors()
+            order = Fork(
+                session=session.id,
+                mark=session.secret,
+                number=session.number,
+                bounds=bounds_of(session.limits),
+                cgroups=len(doors),
             )
+            session.spawner = self._current
+            session.connect(*self._current.fork(order, doors), self._settings.wire.max_message)
         except OSError as error:
-            session.exited(f"the Sage zygote has died ({error.strerror})")
+            session.fail(f"no process could be made for it ({error})")
         finally:
-            theirs.close()
-            os.close(stdout)
+            for door in doors:
+                os.close(door)
+
+    def _exited(self, session: str, reason: str) -> None:
+        if session in self._sessions:
+            self._sessions[session].exited(reason)
 
     def _send_signal(self, session: str, number: int) -> None:
-        if self._control is not None:
-            try:
-                self._control.send(Message(signal=Signal(session=session, number=number)))
-            except OSError:
-                pass  # the zygote is gone: its sessions are about to be told
+        found = self._sessions.get(session)
+        if found is not None and found.spawner is not None:
+            found.spawner.signal(session, number)
 
 
-def interpreter(settings: Settings) -> str:
-    """Sage's Python: the one in the settings, else that of `make run`, else our own."""
-    if settings.sage.python:
-        return settings.sage.python
-    installed = ROOT / ".venv-sage" / "bin" / "python"
-    return str(installed) if installed.exists() else sys.executable
+def bounds_of(limits: Limits) -> Bounds:
+    """What of `limits` the kernel holds a session to."""
+    return Bounds(
+        memory=limits.memory,
+        processes=limits.processes,
+        files=limits.files,
+        disk=limits.disk,
+        entries=limits.entries,
+        network=bool(limits.network),
+    )
+
+
+def _key(limits: Limits) -> bytes:
+    """Spares with the same one will do for each other."""
+    return bounds_of(limits).SerializeToString(deterministic=True)
+
+
+def _times(files: Iterable[str]) -> list[int] | None:
+    """When the files were changed; None while one is missing."""
+    try:
+        return [Path(file).stat().st_mtime_ns for file in files]
+    except OSError:
+        return None

@@ -13,9 +13,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from app.sage.sandbox import Limits
 from app.settings import ROOT, Settings
 
 FIRST_UID, UIDS, BLOCKS = 200_000, 1000, 1000  # a block of user ids per sage server, at least
@@ -54,29 +53,20 @@ def examine(settings: Settings) -> Protections:
     if tried.returncode:
         return Protections((), {}, {"namespaces": f"off: {tried.stderr.strip()}"})
     report = {"namespaces": "on"}
+    filters = {}
     try:
-        filter = compile_filter()
+        filters = {"closed": compile_filter(), "open": compile_filter(network=True)}
     except (ImportError, OSError, RuntimeError) as error:
         report["filter of system calls"] = f"off: {error}"
-        filter = b""
     # Twice: each of them may still be ending while its successor begins.
-    first_uid, claim = claim_uids(2 * (settings.sage.max_sessions + settings.sage.spares))
+    spares = settings.sage.spares * (1 + len(settings.kinds))
+    first_uid, claim = claim_uids(2 * (settings.sage.max_sessions + spares))
     root = settings.data_dir / "sage" / "root"
     root.mkdir(mode=0o755, parents=True, exist_ok=True)
-    limits = settings.limits
     options: dict[str, object] = {
         "root": str(root),
         "hidden": [str(ROOT), str(settings.data_dir)],
-        "limits": asdict(
-            Limits(
-                memory=limits.memory,
-                processes=limits.processes,
-                files=limits.files,
-                disk=limits.disk,
-                entries=limits.entries,
-            )
-        ),
-        "filter": base64.b64encode(filter).decode(),
+        "filters": {name: base64.b64encode(bpf).decode() for name, bpf in filters.items()},
         "first_uid": first_uid,
     }
     return Protections((*prefix, "--"), options, report, claim)
@@ -100,8 +90,12 @@ def claim_uids(count: int) -> tuple[int, socket.socket]:
     raise OSError(f"all {BLOCKS} blocks of user ids are in use on this host")
 
 
-def compile_filter() -> bytes:
-    """A BPF program: known system calls pass, dangerous ones fail, unknown ones are unknown."""
+def compile_filter(*, network: bool = False) -> bytes:
+    """A BPF program: known system calls pass, dangerous ones fail, unknown ones are unknown.
+
+    Only Unix sockets can be made; with `network` also TCP sockets, which lead nowhere but to
+    the server's proxy.
+    """
     import pyseccomp as seccomp  # fails where libseccomp is not installed
 
     rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.ENOSYS))
@@ -120,9 +114,12 @@ def compile_filter() -> bytes:
             rules.add_rule(seccomp.ALLOW, number)
     harmless = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_NEW, 0)
     rules.add_rule(seccomp.ALLOW, "clone", harmless)  # clone3 is unknown: libc then takes clone
-    unix = int(socket.AF_UNIX)
-    rules.add_rule(seccomp.ALLOW, "socket", seccomp.Arg(0, seccomp.EQ, unix))
-    rules.add_rule(seccomp.ERRNO(errno.EAFNOSUPPORT), "socket", seccomp.Arg(0, seccomp.NE, unix))
+    kinds = {int(socket.AF_UNIX)} | ({int(socket.AF_INET)} if network else set())
+    foreign = seccomp.ERRNO(errno.EAFNOSUPPORT)
+    for kind in range(max(kinds) + 1):
+        is_it = seccomp.Arg(0, seccomp.EQ, kind)
+        rules.add_rule(seccomp.ALLOW if kind in kinds else foreign, "socket", is_it)
+    rules.add_rule(foreign, "socket", seccomp.Arg(0, seccomp.GT, max(kinds)))
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)

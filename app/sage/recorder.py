@@ -131,10 +131,10 @@ class Recorder:
         rows = rows_of(opened.session, payloads)
         with self._database.transaction() as cursor:
             cursor.execute(
-                "INSERT INTO sessions (id, worksheet, server, language, started)"
-                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO sessions (id, worksheet, server, language, started, account, kind)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 (opened.session, opened.worksheet, opened.server, opened.language,
-                 when(opened.time)),
+                 when(opened.time), opened.account, opened.kind),
             )
             execute_values(
                 cursor,

@@ -17,13 +17,14 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from app.sage import kernel
+from app.wire.messages_pb2 import Bounds
 
 HOME, USER = "/home/user", "user"
 INSIDE_UID = 1000  # in a session's own user namespace, where root could not give it a uid
@@ -51,34 +52,29 @@ FILES = {
     "/etc/passwd": "root:x:0:0::/:/usr/sbin/nologin\n",
 }
 TMPFS = kernel.MS_NOSUID | kernel.MS_NODEV
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of each session; hard and soft alike."""
-
-    memory: int  # bytes of private writable memory of one process, besides what Sage begins with
-    processes: int
-    files: int  # open in one process
-    disk: int  # bytes in its home and /tmp together
-    entries: int  # files and folders there
+PROXY = ("127.0.0.1", 3128)  # in a session's own network: the way out, if there is one
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+TRIAL = Bounds(
+    memory=1 << 30, processes=100, files=256, disk=1 << 20, entries=1000, network=True
+)
 
 
 class Sandbox:
     def __init__(
-        self, *, root: str, hidden: list[str], limits: Limits, filter: bytes, first_uid: int
+        self, *, root: str, hidden: list[str], filters: dict[str, bytes], first_uid: int
     ) -> None:
         """`root`: an empty folder to build in; `hidden`: folders that sessions must not see;
-        `filter`: compiled, empty for none; `first_uid`: the uid of session number 0.
+        `filters`: compiled, for sessions that are "closed" and that are "open" to a network;
+        `first_uid`: the uid of session number 0.
         """
         self._root = root
         self._hidden = hidden
-        self._limits = limits
-        self._filter = filter
+        self._filters = filters
         self._first_uid = first_uid
         self._as_root = os.geteuid() == 0 and _maps_all_users()
         self._own_pids = -1
         self._furniture: list[str] = []
+        self._listeners: list[int] = []
         self.moved_in = False
         self.report: dict[str, str] = {}  # protection: "on", or why not
 
@@ -202,7 +198,7 @@ class Sandbox:
     def _try(self, writing: int) -> NoReturn:
         found = {}
         try:
-            for name, step in self._steps(0).items():
+            for name, step in self._steps(0, TRIAL).items():
                 try:
                     step()
                     found[name] = "on"
@@ -214,40 +210,50 @@ class Sandbox:
 
     # -- A session -----------------------------------------------------------------
 
-    def enter(self, number: int) -> None:
+    def enter(self, number: int, bounds: Bounds) -> list[int]:
         """In a session's process: take every protection that is on. Raises OSError.
 
-        `number`: of this session, which no other living one has.
+        `number`: of this session, which no other living one has. Returns descriptors that
+        belong to the server: where it is asked for what the network has, if there is one.
         """
-        for name, step in self._steps(number).items():
+        for name, step in self._steps(number, bounds).items():
             if self.report.get(name) == "on":
                 step()
         for folder in self._furniture:
             os.makedirs(folder, mode=0o700, exist_ok=True)
+        return self._listeners
 
-    def _steps(self, number: int) -> dict[str, Callable[[], None]]:
+    def _steps(self, number: int, bounds: Bounds) -> dict[str, Callable[[], None]]:
+        filter = self._filters.get("open" if bounds.network else "closed", b"")
         steps: dict[str, Callable[[], None]] = {
-            "network: none": lambda: kernel.unshare(kernel.CLONE_NEWNET),
+            "network: none but what is allowed": lambda: self._leave_network(bounds),
             "System V and POSIX IPC of its own": lambda: kernel.unshare(kernel.CLONE_NEWIPC),
             "host name of its own": lambda: kernel.unshare(kernel.CLONE_NEWUTS),
-            "home and /tmp of its own, limited": lambda: self._mount(number),
+            "home and /tmp of its own, limited": lambda: self._mount(number, bounds),
             "user of its own": lambda: self._become(number),
             # After that: a user namespace would hand its maker's limits on to its owner.
-            "limits of memory, processes and files": self._limit,
+            "limits of memory, processes and files": lambda: self._limit(bounds),
             "no capabilities, no new privileges": self._give_up,
         }
-        if self._filter:
-            steps["filter of system calls"] = lambda: kernel.filter_calls(self._filter)
+        if filter:
+            steps["filter of system calls"] = lambda: kernel.filter_calls(filter)
         return steps
 
-    def _mount(self, number: int) -> None:
+    def _leave_network(self, bounds: Bounds) -> None:
+        kernel.unshare(kernel.CLONE_NEWNET)
+        if bounds.network:
+            kernel.bring_up_loopback()
+            listener = socket.create_server(PROXY)
+            self._listeners.append(listener.detach())
+            os.environ |= dict.fromkeys(PROXY_VARIABLES, f"http://{PROXY[0]}:{PROXY[1]}")
+
+    def _mount(self, number: int, bounds: Bounds) -> None:
         if not self.moved_in:
             raise OSError("it has no root of its own")
         uid = self._uid(number)
-        limits = self._limits
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("proc", "/proc", "proc", TMPFS | kernel.MS_NOEXEC)
-        options = f"mode=755,size={limits.disk},nr_inodes={limits.entries}"
+        options = f"mode=755,size={bounds.disk},nr_inodes={bounds.entries}"
         kernel.mount("tmpfs", "/mnt", "tmpfs", TMPFS, options)
         places = {"home": HOME, "tmp": "/tmp", "vartmp": "/var/tmp", "shm": "/dev/shm"}
         for name, place in places.items():
@@ -268,14 +274,13 @@ class Sandbox:
         kernel.mount("devpts", "/dev/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC,
                      "newinstance,ptmxmode=0666,mode=600")
 
-    def _limit(self) -> None:
-        limits = self._limits
+    def _limit(self, bounds: Bounds) -> None:
         for what, limit in (
             # Sage begins with gigabytes that GAP has reserved and does not use.
-            (resource.RLIMIT_DATA, _writable_memory() + limits.memory),
-            (resource.RLIMIT_NPROC, limits.processes),
-            (resource.RLIMIT_NOFILE, limits.files),
-            (resource.RLIMIT_FSIZE, limits.disk),
+            (resource.RLIMIT_DATA, _writable_memory() + bounds.memory),
+            (resource.RLIMIT_NPROC, bounds.processes),
+            (resource.RLIMIT_NOFILE, bounds.files),
+            (resource.RLIMIT_FSIZE, bounds.disk),
             (resource.RLIMIT_CORE, 0),
         ):
             _, hard = resource.getrlimit(what)
@@ -311,8 +316,7 @@ def from_options(options: dict[str, object]) -> Sandbox:
     return Sandbox(
         root=found["root"],
         hidden=found["hidden"],
-        limits=Limits(**found["limits"]),
-        filter=base64.b64decode(found["filter"]),
+        filters={name: base64.b64decode(text) for name, text in found["filters"].items()},
         first_uid=found["first_uid"],
     )
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import gevent
 from gevent.server import StreamServer
 
+from app.sage.places import Person
 from app.sage.pool import Pool, PoolError
 from app.sage.session import Session
 from app.sage.viewer import Viewer
@@ -116,6 +117,8 @@ class Connection:
         self._viewers: dict[int, Viewer] = {}
         self._actions: dict[str, Callable[[Viewer, Message], None]] = {
             "ack": self._acknowledge,
+            "active": self._touch,
+            "end": self._end,
             "detach": self._detach,
             "execute": self._execute,
             "complete": self._ask,
@@ -184,13 +187,21 @@ class Connection:
         if "\0" in order.code:
             raise Unacceptable("code must not contain NUL characters", order.run)
         worksheet = viewer.timeline.worksheet
-        self._pool.session(worksheet).execute(order, worksheet)
+        self._pool.session(worksheet, viewer.person).execute(order, worksheet)
 
     def _ask(self, viewer: Viewer, message: Message) -> None:
-        self._pool.session(viewer.timeline.worksheet).ask(message, viewer.reply)
+        worksheet = viewer.timeline.worksheet
+        self._pool.session(worksheet, viewer.person).ask(message, viewer.reply)
 
     def _restart(self, viewer: Viewer, message: Message) -> None:
-        self._pool.restart(viewer.timeline.worksheet)
+        self._pool.restart(viewer.timeline.worksheet, viewer.person)
+
+    def _end(self, viewer: Viewer, message: Message) -> None:
+        self._pool.end(viewer.timeline.worksheet)
+
+    def _touch(self, viewer: Viewer, message: Message) -> None:
+        if viewer.timeline.live is not None:
+            viewer.timeline.live.touch()
 
     def _cancel(self, viewer: Viewer, message: Message) -> None:
         _live(viewer).cancel(message.cancel.run)
@@ -212,6 +223,7 @@ class Connection:
             stream=self._stream,
             timeline=timeline,
             window=self._window,
+            person=Person(order.account, order.kind),
         )
         self._viewers[message.channel] = viewer
         if not order.session or order.complete or timeline.keeps(order.session):

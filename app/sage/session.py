@@ -1,26 +1,35 @@
 """One session as its sage server sees it: a queue of runs, a process, a journal.
 
-A session is made before it has a process (the zygote may still be starting) or before it
-has a worksheet (a spare); what comes early waits. One greenlet reads what the process
-sends and keeps it, in order; if the disk is full it stops reading, which stops the process.
+A session is made before it has a process (it may have to wait for one) or before it has a
+worksheet (a spare); what comes early waits. One greenlet reads what the process sends and
+keeps it, in order; if the disk is full it stops reading, which stops the process.
 """
 
 from __future__ import annotations
 
 import codecs
+import errno
 import logging
 import os
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import gevent
 from gevent.event import Event
 from gevent.hub import get_hub
 
+from app.sage import kernel
+from app.sage.cgroups import Group
 from app.sage.journal import Journal
+from app.sage.processes import Table
+from app.sage.spawner import Spawner
 from app.sage.splitter import Splitter
+from app.sage.usage import Excess, Gauge, Use, excess, memory_excess, meters
+from app.settings import Limits
 from app.wire.decoder import ProtocolError
 from app.wire.messages_pb2 import (
     CompleteReply,
@@ -41,6 +50,8 @@ SMALL = 1 << 12  # pieces below this are coalesced ...
 PAUSE = 0.02  # ... for at most so many seconds
 DISK_RETRY = 1.0  # seconds between tries to write to a full disk
 LAST_WORDS = 1.0  # seconds a dead process's frames may take to arrive
+GRACE = 5.0  # seconds that a run has to end once it was interrupted for its time
+DESCRIPTORS = 8  # that a process may introduce itself with, at most
 
 log = logging.getLogger(__name__)
 Reply = Callable[[Message], None]
@@ -53,16 +64,22 @@ class Session:
         id: str,
         number: int,
         secret: bytes,
-        max_output: int,
+        limits: Limits,
+        warn_seconds: float,
         send_signal: Callable[[str, int], None],
         on_end: Callable[[Session], None],
     ) -> None:
-        """`max_output`: bytes one run may send; `send_signal(session, number)` reaches it."""
+        """`warn_seconds`: so long before an idle session is ended, it says so;
+        `send_signal(session, number)` reaches its process.
+        """
         self.id = id
         self.number = number  # which no other living session of the pool has
         self.secret = secret
+        self.limits = limits
         self.journal: Journal | None = None
-        self._max_output = max_output
+        self.spawner: Spawner | None = None  # it was asked for our process
+        self.group: Group | None = None
+        self._warn_seconds = warn_seconds
         self._send_signal = send_signal
         self._on_end = on_end
         self._process: Stream | None = None
@@ -79,22 +96,49 @@ class Session:
         self._interrupt_early = False
         self._last_run = ""
         self._output = 0  # bytes the current run has sent
+        self._session_output = 0  # and all runs
+        self._truncated = False  # whether the rest of the current run's is left out
+        self._gauge: Gauge | None = None
+        self._began = self._run_began = self._active = time.monotonic()
+        self._place = 0  # in the queue for a process; 0: it does not wait there
+        self._waits_for = "waiting for Sage to start"
+        self._ends_in = 0.0  # seconds, when it will soon be ended as idle
+        self._overdue: Excess | None = None  # why the current run was interrupted ...
+        self._overdue_since = 0.0  # ... and when
         self._replies: dict[str, Reply] = {}
 
     # -- What is asked of it -----------------------------------------------------
 
-    def serve(self, journal: Journal) -> None:
+    def serve(self, journal: Journal, limits: Limits) -> None:
         """Work for a worksheet from now on: `journal` takes everything."""
-        self.journal = journal
+        self.journal, self.limits = journal, limits
+        self._began = self._active = time.monotonic()
         self._show_state()
 
-    def connect(self, process: Stream, stdout: int) -> None:
+    def wait_in_queue(self, place: int, reason: str) -> None:
+        """Others come first: this is how it stands."""
+        self._place, self._waits_for = place, reason
+        self._show_state()
+
+    def wait_for_zygote(self) -> None:
+        self._place, self._waits_for = 0, "waiting for Sage to start"
+        self._show_state()
+
+    def connect(self, process: socket.socket, stdout: int, max_message: int) -> None:
         """There is a process: `stdout` is the reading end of its standard output."""
         os.set_blocking(stdout, False)
-        self._process, self._stdout = process, stdout
-        gevent.spawn(self._live)
+        self._process = Stream(process, max_message=max_message, silence=None)
+        self._stdout, self._place = stdout, 0
+        gevent.spawn(self._live, process)
         self._show_state()
         self._next()
+
+    def touch(self) -> None:
+        """Somebody is here: it is not idle."""
+        self._active = time.monotonic()
+        if self._ends_in:
+            self._ends_in = 0.0
+            self._show_state()
 
     def execute(self, order: Execute, worksheet: str) -> None:
         """Queue a run. Raises OSError when its first frame can't be kept."""
@@ -105,6 +149,7 @@ class Session:
         self.journal.append(Frame(run=order.run, queued=queued))
         self._known.add(order.run)
         self._waiting.append(order)
+        self.touch()
         self._next()
 
     def cancel(self, run: str) -> None:
@@ -113,6 +158,8 @@ class Session:
             if order.run == run:
                 self._waiting.remove(order)
                 self._keep_finished(run, Finished.CANCELLED, "")
+                if self.is_waiting and not self._waiting:
+                    self.kill("nothing was left to compute")
                 return
 
     def interrupt(self, run: str) -> None:
@@ -126,12 +173,16 @@ class Session:
 
     def kill(self, reason: str) -> None:
         """End the process; `reason` is what its viewers are told."""
-        self._killed_because = reason
         if self._process is None:
-            self.exited(reason)
-            self._finish()
+            self.fail(reason)
         else:
+            self._killed_because = self._killed_because or reason
             self._send_signal(self.id, signal.SIGKILL)
+
+    def fail(self, reason: str) -> None:
+        """It never had a process."""
+        self.end_reason = reason
+        self._finish()
 
     def reply_input(self, order: Message) -> None:
         if self._process is not None and self._started:
@@ -151,7 +202,8 @@ class Session:
 
     def exited(self, reason: str) -> None:
         """The process has ended; what it said before is still read."""
-        self.end_reason = self._killed_because or reason
+        if self.end_reason is None:
+            self.end_reason = self._killed_because or self._killed_for_memory() or reason
         self._readable.set()
         if self._process is not None:
             gevent.spawn_later(LAST_WORDS, self._process.close)
@@ -160,11 +212,86 @@ class Session:
     def busy(self) -> bool:
         return self._current is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is in the queue for a process."""
+        return self._process is None and self._place > 0
+
+    @property
+    def is_watched(self) -> bool:
+        return self.journal is not None and self.journal.viewers > 0
+
+    def open_file(self, path: str) -> int:
+        """A descriptor for reading a file of its home. Raises OSError."""
+        if self._gauge is None:
+            raise FileNotFoundError(errno.ENOENT, "the session has no home yet", path)
+        return kernel.open_beneath(self._gauge.home, path)
+
+    # -- Keeping it within its limits ----------------------------------------------
+
+    def look(self, table: Callable[[], Table]) -> None:
+        """Compare what it uses with what it may, and act. `table`: of the host's processes."""
+        if self._gauge is None or self.journal is None or self.end_reason is not None:
+            return
+        use = self._use(table)
+        self.journal.change_usage(meters(self.id, use, self.limits))
+        found = excess(use, self.limits)
+        if reason := self._killed_for_memory():
+            self.kill(reason)
+        elif found is not None and not found.run:
+            self.kill(found.reason)
+        elif found is not None:
+            self._end_run(found)
+        else:
+            self._consider_idle()
+
+    def _use(self, table: Callable[[], Table]) -> Use:
+        assert self._gauge is not None
+        now = time.monotonic()
+        return replace(
+            self._gauge.read(table, self.limits),
+            output=self._session_output,
+            run_seconds=now - self._run_began if self._started else 0.0,
+            seconds=now - self._began,
+        )
+
+    def _killed_for_memory(self) -> str:
+        """Why the kernel killed one of its processes for memory, if it did."""
+        group = self.group
+        try:
+            if group is None or not group.memory_kills():
+                return ""
+            peak = group.peak_memory() or 0
+        except OSError:
+            return ""
+        return memory_excess(max(peak - self.limits.disk, self.limits.memory), self.limits)
+
+    def _end_run(self, why: Excess) -> None:
+        """Interrupt a run that takes too long; end the session if it does not listen."""
+        now = time.monotonic()
+        if self._overdue is None:
+            self._overdue, self._overdue_since = why, now
+            self._send_signal(self.id, signal.SIGINT)
+        elif now - self._overdue_since > GRACE:
+            self.kill(f"{why.reason}; it did not stop when it was interrupted")
+
+    def _consider_idle(self) -> None:
+        """End it if nobody has computed or looked for long; say so before."""
+        if self.busy or not self.limits.idle_seconds:
+            return
+        left = self.limits.idle_seconds - (time.monotonic() - self._active)
+        if left <= 0:
+            self.kill("nobody used it for a long time; the next run begins a new one")
+        elif left <= self._warn_seconds:
+            self._ends_in = left
+            self._show_state()
+
     # -- Reading what the process sends -------------------------------------------
 
-    def _live(self) -> None:
+    def _live(self, process: socket.socket) -> None:
         """The session's greenlet: from its process's first byte to its last word."""
         try:
+            self._get_to_know(process)
             self._read_all()
         except (ProtocolError, OSError) as error:
             if self.end_reason is None:
@@ -179,6 +306,14 @@ class Session:
         while self.end_reason is None:
             self._wait_end(None)
         self._finish()
+
+    def _get_to_know(self, process: socket.socket) -> None:
+        """Wait until the process is ready; it sends descriptors of its home and itself."""
+        said, descriptors, _, _ = socket.recv_fds(process, 1, DESCRIPTORS)
+        if not said:
+            return  # it has died, which is told in a moment
+        home, itself, *_ = descriptors
+        self._gauge = Gauge(home=home, process=itself, group=self.group)
 
     def _wait_end(self, seconds: float | None) -> None:
         """Wait for the zygote's word that the process has ended."""
@@ -244,7 +379,7 @@ class Session:
             self._keep_finished(step.run, step.finished.status, "", step)
         elif kind == "started":
             self._keep(step)
-            self._started = True
+            self._started, self._run_began = True, time.monotonic()
             self._show_state()
             if self._interrupt_early:
                 self._interrupt_early = False
@@ -264,15 +399,18 @@ class Session:
     # -- Keeping it ---------------------------------------------------------------
 
     def _keep_output(self, step: Frame) -> None:
-        """Keep output of the current run, up to the limit, which is then shown."""
+        """Keep output of the current run, up to the limits, which are then shown."""
         size = step.ByteSize()
-        left = self._max_output - self._output
-        self._output += size
-        if size <= left:
+        run, session = self.limits.run_output, self.limits.session_output
+        fits = self._output + size <= run and self._session_output + size <= session
+        if fits and not self._truncated:
+            self._output += size
+            self._session_output += size
             self._keep(step)
-        elif left >= 0:
-            self._keep(Frame(truncated=Truncated(limit=self._max_output)))
-            self._output = self._max_output + 1
+        elif not self._truncated:
+            self._truncated = True
+            whole = self._session_output + size > session
+            self._keep(Frame(truncated=Truncated(limit=session if whole else run, session=whole)))
 
     def _keep(self, step: Frame) -> None:
         """Put a frame of the current run into the journal; wait while the disk is full."""
@@ -295,13 +433,16 @@ class Session:
         if step is None:
             finished = Finished(status=status, reason=reason, time=time.time())
             step = Frame(run=run, finished=finished)
+        if self._overdue is not None:
+            step.finished.reason = self._overdue.reason
         if self._current is None or self._current.run != run:
             assert self.journal is not None
             self.journal.append(step)
             return
         self._keep(step)
         self._last_run, self._current, self._started = run, None, False
-        self._interrupt_early = False
+        self._interrupt_early, self._overdue = False, None
+        self._active = time.monotonic()
         if self.end_reason is None:
             self._next()
             self._show_state()
@@ -310,7 +451,7 @@ class Session:
         """Start the next run if none is running and there is one."""
         if self._current is None and self._waiting and self._process is not None:
             self._current = self._waiting.popleft()
-            self._output = 0
+            self._output, self._truncated = 0, False
             self._show_state()
             try:
                 self._process.send(Message(execute=self._current))
@@ -322,11 +463,19 @@ class Session:
             return
         kind = State.IDLE if self._current is None else State.BUSY
         if self._process is None:
-            kind, reason = State.STARTING, reason or "waiting for Sage to start"
-        run = self._current.run if self._current else ""
-        before = self.journal.state
-        if (before.kind, before.run, before.reason) != (kind, run, reason) or not before.kind:
-            self.journal.change_state(State(kind=kind, run=run, reason=reason))
+            kind = State.WAITING if self._place else State.STARTING
+            reason = reason or self._waits_for
+        state = State(
+            session=self.id,
+            language=self.journal.opened.language,
+            kind=kind,
+            run=self._current.run if self._current else "",
+            reason=reason,
+            place=self._place,
+            ends_in=self._ends_in if kind == State.IDLE else 0.0,
+        )
+        if state != self.journal.state:
+            self.journal.change_state(state)
 
     def _finish(self) -> None:
         """Everything is read: end the runs, the journal, and this session."""
@@ -334,9 +483,13 @@ class Session:
         if self._process is not None:
             self._process.close()
             os.close(self._stdout)
+        if self._gauge is not None:
+            self._gauge.close()
+            self._gauge = None
         if self.journal is not None:
             try:
-                end_runs(self.journal, reason, self._open_runs())
+                status = Finished.CANCELLED if self.is_waiting else Finished.DIED
+                end_runs(self.journal, reason, self._open_runs(), status)
                 self.journal.end(reason, time.time())
             except OSError as error:
                 log.error("session %s: %s: %s", self.id, self.journal.path, error.strerror)
@@ -349,8 +502,10 @@ class Session:
         return [order.run for order in (*current, *self._waiting)]
 
 
-def end_runs(journal: Journal, reason: str, runs: list[str]) -> None:
-    """Give `runs` their last frame: their session died. Raises OSError."""
+def end_runs(
+    journal: Journal, reason: str, runs: list[str], status: Finished.Status = Finished.DIED
+) -> None:
+    """Give `runs` their last frame: they will not go on. Raises OSError."""
     for run in runs:
-        finished = Finished(status=Finished.DIED, reason=reason, time=time.time())
+        finished = Finished(status=status, reason=reason, time=time.time())
         journal.append(Frame(run=run, finished=finished))

@@ -13,9 +13,10 @@ import gevent
 from gevent.event import Event
 
 from app.sage.journal import Journal
+from app.sage.places import Person
 from app.sage.timeline import Timeline
 from app.wire.decoder import on_channel
-from app.wire.messages_pb2 import Message, State
+from app.wire.messages_pb2 import Message, State, Usage
 from app.wire.stream import Stream
 
 NO_SESSION = State(kind=State.NONE)
@@ -25,8 +26,15 @@ GATHER = 0.003  # seconds that news of a run waits for the run's end: mostly one
 
 class Viewer:
     def __init__(
-        self, *, channel: int, stream: Stream, timeline: Timeline, window: int
+        self,
+        *,
+        channel: int,
+        stream: Stream,
+        timeline: Timeline,
+        window: int,
+        person: Person,
     ) -> None:
+        """`person`: whose worksheet it is."""
         self._channel = channel
         self._stream = stream
         self.timeline = timeline
@@ -36,6 +44,8 @@ class Viewer:
         self._unacknowledged: deque[tuple[int, int]] = deque()  # (seq, bytes)
         self._under_way = 0
         self._shown: State | None = None
+        self._shown_usage: Usage | None = None
+        self.person = person
         self._news = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -78,7 +88,7 @@ class Viewer:
         try:
             while True:
                 self._news.clear()
-                while payloads := [*self._next_frames(), *self._next_state()]:
+                while payloads := [*self._next_frames(), *self._next_state(), *self._next_usage()]:
                     self._stream.send_raw(*(on_channel(self._channel, each) for each in payloads))
                 if not self._move_on():
                     self._wait_news()
@@ -111,6 +121,14 @@ class Viewer:
             return []
         self._shown = state
         return [Message(state=state).SerializeToString()]
+
+    def _next_usage(self) -> list[bytes]:
+        """What the session uses, if that is news and there is nothing else to tell."""
+        usage = self._journal.usage if self._journal and not self._journal.ended else None
+        if usage is None or usage is self._shown_usage or not self._at_end:
+            return []
+        self._shown_usage = usage
+        return [Message(usage=usage).SerializeToString()]
 
     def _move_on(self) -> bool:
         """Go to the next session once this one is over and seen; whether there is one."""

@@ -32,6 +32,7 @@ from app.wire.messages_pb2 import Exited, Fork, Forked, Message, Ready, Signal
 CONTROL = "SALVUS_CONTROL"  # the number of the control socket's descriptor
 OPTIONS = "SALVUS_ZYGOTE"  # JSON: homes, preload, warm_up, sandbox
 MAX_MESSAGE = 1 << 20
+READY = b"\x06"  # a session's first byte
 
 
 class Zygote:
@@ -75,7 +76,8 @@ class Zygote:
         self._control.sendall(encode(message))
 
     def _fork(self, order: Fork) -> None:
-        connection, stdout, *self._descriptors = self._descriptors
+        connection, stdout, *rest = self._descriptors
+        groups, self._descriptors = rest[: order.cgroups], rest[order.cgroups :]
         try:
             pid, init = self._sandbox.fork() if self._sandbox else (os.fork(), 0)
         except OSError as error:
@@ -83,12 +85,12 @@ class Zygote:
             self._send(Message(exited=Exited(session=order.session, reason=reason)))
         else:
             if pid == 0:
-                self._become_session(order, connection, stdout)
+                self._become_session(order, connection, stdout, groups)
             self._sessions[order.session] = pid, init
             self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, order.session)
             self._send(Message(forked=Forked(session=order.session, pid=pid)))
-        os.close(connection)
-        os.close(stdout)
+        for descriptor in (connection, stdout, *groups):
+            os.close(descriptor)
 
     def _signal(self, order: Signal) -> None:
         pid, _ = self._sessions.get(order.session, (0, 0))
@@ -107,16 +109,19 @@ class Zygote:
             self._sandbox.end(init)
         self._send(Message(exited=Exited(session=session, reason=_words(status))))
 
-    def _become_session(self, order: Fork, connection: int, stdout: int) -> NoReturn:
+    def _become_session(
+        self, order: Fork, connection: int, stdout: int, groups: list[int]
+    ) -> NoReturn:
         """In the child: be a session of its own, and never come back."""
         try:
             os.setsid()
             die_with_parent()
             os.dup2(stdout, 1)
             os.dup2(stdout, 2)
+            for group in groups:
+                os.write(group, b"0")  # whoever writes it joins
             sandbox.close_all_but(connection)
-            if self._sandbox:
-                self._sandbox.enter(order.number)
+            listeners = self._sandbox.enter(order.number, order.bounds) if self._sandbox else []
             if not (self._sandbox and self._sandbox.moved_in):
                 home = self._homes / order.session
                 home.mkdir(mode=0o700, parents=True)
@@ -127,11 +132,21 @@ class Zygote:
             self._shell.run_cell("1+1", store_history=False)  # touches the pages a run needs
             to_server = socket.socket(fileno=connection)
             to_server.setblocking(True)  # it was made by a cooperative process
+            _introduce(to_server, listeners)
             Worker(self._shell, to_server, order.mark).serve()
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(70)  # EX_SOFTWARE
+
+
+def _introduce(to_server: socket.socket, listeners: list[int]) -> None:
+    """Say that we are ready; with it go our home, this process, and where to ask for a network."""
+    home = os.open(os.environ["HOME"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    passed = [home, os.pidfd_open(os.getpid()), *listeners]
+    socket.send_fds(to_server, [READY], passed)
+    for descriptor in passed:
+        os.close(descriptor)
 
 
 def die_with_parent() -> None:
@@ -187,7 +202,12 @@ def main() -> NoReturn:
     sys.path.remove(ours)
     report = bounds.report if bounds else {}
     ready = Message(
-        ready=Ready(language=language.name, warning=language.warning, protections=report)
+        ready=Ready(
+            language=language.name,
+            warning=language.warning,
+            protections=report,
+            files=language.files,
+        )
     )
     control.sendall(encode(ready))
     gc.collect()

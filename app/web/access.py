@@ -14,6 +14,7 @@ import flask
 from flask.typing import ResponseReturnValue
 
 from app import accounts
+from app.accounts import Account
 from app.db import Database, Unavailable
 from app.settings import Settings
 
@@ -29,7 +30,7 @@ class Access:
         self._days = settings.app.sign_in_days
         self._cookie = f"salvus-{settings.site.name}"
         self._token = token
-        self._seen: dict[str, str] = {}  # account by secret
+        self._seen: dict[str, Account] = {}  # by secret
 
     def check(self) -> ResponseReturnValue | None:
         """Before each request: find the account, or answer instead of the page."""
@@ -43,7 +44,7 @@ class Access:
         account = self._account(request)
         if account is None:
             flask.abort(403)
-        flask.g.account = account
+        flask.g.account, flask.g.kind = account.id, account.kind
         if request.method == "GET" and "token" in request.args:
             return _without_token(request)
         return None
@@ -68,7 +69,7 @@ class Access:
         )
         return response
 
-    def _account(self, request: flask.Request) -> str | None:
+    def _account(self, request: flask.Request) -> Account | None:
         secret = request.cookies.get(self._cookie)
         if not secret:
             return None

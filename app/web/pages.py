@@ -86,7 +86,7 @@ ERRORS = {
 
 
 def register(app: flask.Flask, *, database: db.Database, settings: Settings) -> None:
-    """Add the pages to `app`. `flask.g.account` is set before they are asked."""
+    """Add the pages to `app`. `flask.g.account` and `.kind` are set before they are asked."""
     app.jinja_env.globals.update(site_title=settings.site.title, import_map=Markup(IMPORT_MAP))
     app.after_request(security_headers)
     app.register_error_handler(HTTPException, error_page)

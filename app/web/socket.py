@@ -38,7 +38,8 @@ from app.wire.messages_pb2 import (
 
 FLUSH = 60.0  # seconds the sending greenlet sleeps at most
 TO_SESSION = frozenset(
-    ("ack", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply")
+    ("ack", "active", "execute", "cancel", "interrupt", "restart", "end", "complete", "inspect",
+     "input_reply")
 )
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Sockets:
             flask.abort(403)
         browser = Browser(
             account=flask.g.account,
+            kind=flask.g.kind,
             worksheet=str(worksheet),
             outbox=4 * self._settings.wire.window,
         )

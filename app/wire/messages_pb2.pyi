@@ -599,14 +599,16 @@ class Evaluated(_message.Message):
     def __init__(self, request: _Optional[str] = ..., success: _Optional[bool] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., failure: _Optional[str] = ..., language: _Optional[str] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class ReadFile(_message.Message):
-    __slots__ = ("request", "path", "offset")
+    __slots__ = ("request", "path", "offset", "worksheet")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     request: str
     path: str
     offset: int
-    def __init__(self, request: _Optional[str] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+    worksheet: str
+    def __init__(self, request: _Optional[str] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ..., worksheet: _Optional[str] = ...) -> None: ...
 
 class FileData(_message.Message):
     __slots__ = ("request", "data", "size", "failure")
@@ -675,7 +677,7 @@ class Exited(_message.Message):
     def __init__(self, session: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Ready(_message.Message):
-    __slots__ = ("language", "warning", "protections")
+    __slots__ = ("language", "warning", "protections", "files")
     class ProtectionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -686,10 +688,12 @@ class Ready(_message.Message):
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
     PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
     language: str
     warning: str
     protections: _containers.ScalarMap[str, str]
-    def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    files: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("session", "worksheet", "server", "language", "time", "account", "kind")
