@@ -103,7 +103,7 @@ class RunningSite:
 
     def logs(self) -> str:
         return "".join(
-            f"--- {path.name}\n{path.read_text()[-3000:]}\n"
+            f"--- {path.name}\n{path.read_text()[-20000:]}\n"
             for path in sorted((self.data_dir / "logs").glob("*.log"))
         )
 

@@ -99,6 +99,7 @@ class Session:
         self._session_output = 0  # and all runs
         self._truncated = False  # whether the rest of the current run's is left out
         self._gauge: Gauge | None = None
+        self._shown_use: Use | None = None
         self._began = self._run_began = self._active = time.monotonic()
         self._place = 0  # in the queue for a process; 0: it does not wait there
         self._waits_for = "waiting for Sage to start"
@@ -234,7 +235,9 @@ class Session:
         if self._gauge is None or self.journal is None or self.end_reason is not None:
             return
         use = self._use(table)
-        self.journal.change_usage(meters(self.id, use, self.limits))
+        if self.busy or replace(use, seconds=0.0) != self._shown_use:
+            self._shown_use = replace(use, seconds=0.0)
+            self.journal.change_usage(meters(self.id, use, self.limits))
         found = excess(use, self.limits)
         if reason := self._killed_for_memory():
             self.kill(reason)

@@ -95,8 +95,10 @@ class Zygote:
     def _signal(self, order: Signal) -> None:
         pid, _ = self._sessions.get(order.session, (0, 0))
         if pid:
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.killpg(pid, order.number)
+            except ProcessLookupError:  # it is so young that it has no group yet
+                os.kill(pid, order.number)
 
     def _report_exit(self, descriptor: int, session: str) -> None:
         self._selector.unregister(descriptor)

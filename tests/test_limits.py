@@ -1,0 +1,342 @@
+"""What a session may use: each limit speaks, ends what it must, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.sage.usage import Excess, Use, excess
+from app.settings import ROOT, Limits
+from app.wire.messages_pb2 import (
+    Active,
+    Cancel,
+    End,
+    Finished,
+    Message,
+    Restart,
+    State,
+    Usage,
+)
+from tests import host
+from tests.page_client import PATIENCE, Page, SignedIn
+from tests.running_site import RunningSite, kill_all, supervised
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[RunningSite]:
+    """A site of two sessions, with limits that are soon reached."""
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        host.missing("Sage (.venv-sage)")
+    with host.short_folder() as folder:
+        running = supervised(
+            folder,
+            sage_max_sessions="2",
+            sage_sample_seconds="0.1",
+            sage_warn_seconds="60",
+            limits_memory="300000000",
+            limits_disk="50000000",
+            limits_run_seconds="20",
+            limits_idle_seconds="61",
+            limits_session_output="300000",
+            limits_cpu_seconds="60",
+        )
+        running.start()
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def someone(narrow: RunningSite) -> SignedIn:
+    return SignedIn(narrow.new_address())
+
+
+@pytest.fixture
+def tight(someone: SignedIn) -> Iterator[Page]:
+    """A fresh worksheet, open; its session is ended afterwards."""
+    opened = Page(someone, someone.new_worksheet())
+    yield opened
+    end(opened)
+
+
+def end(page: Page) -> None:
+    """End its session, and wait until that has happened."""
+    states = [message.state for message in page.messages if message.state.session]
+    if states and states[-1].kind != State.DEAD:
+        page.send(end=End())
+        page.until_state(State.DEAD)
+    page.close()
+
+
+def state_that(page: Page, **wanted: object) -> State:
+    """The next state in which every field is as wanted."""
+
+    def fits(message: Message) -> bool:
+        return message.HasField("state") and all(
+            getattr(message.state, name) == value for name, value in wanted.items()
+        )
+
+    return page.until(fits).state
+
+
+def test_above_the_limit_people_wait_and_see_their_place(
+    tight: Page, someone: SignedIn
+) -> None:
+    tight.run("1")
+    second = Page(someone, someone.new_worksheet())
+    second.run("2")
+    third, fourth = (Page(someone, someone.new_worksheet()) for _ in range(2))
+    run = third.start("print('at last')")
+    assert "all 2 sessions of this server" in state_that(third, kind=State.WAITING, place=1).reason
+    fourth.start("4")
+    state_that(fourth, kind=State.WAITING, place=2)
+    end(second)
+    assert third.finish(run).status == Finished.OK
+    state_that(fourth, kind=State.WAITING, place=1)
+    end(third)
+    end(fourth)
+
+
+def test_who_waits_can_leave(tight: Page, someone: SignedIn) -> None:
+    tight.run("1")
+    second, third, fourth = (Page(someone, someone.new_worksheet()) for _ in range(3))
+    second.run("2")
+    run = third.start("3")
+    state_that(third, kind=State.WAITING, place=1)
+    later = fourth.start("4")
+    state_that(fourth, kind=State.WAITING, place=2)
+    third.send(end=End())
+    finished = third.finish(run)
+    assert (finished.status, finished.reason) == (Finished.CANCELLED, "you left the queue")
+    state_that(fourth, kind=State.WAITING, place=1)
+    fourth.send(cancel=Cancel(run=later))  # nothing is left to wait for
+    assert fourth.finish(later).status == Finished.CANCELLED
+    state_that(fourth, kind=State.DEAD)
+    for page in (second, third, fourth):
+        end(page)
+
+
+def test_a_restart_keeps_its_place(tight: Page, someone: SignedIn) -> None:
+    tight.run("1")
+    second, third = (Page(someone, someone.new_worksheet()) for _ in range(2))
+    second.run("2")
+    third.start("3")
+    state_that(third, kind=State.WAITING)
+    tight.send(restart=Restart())
+    assert tight.run("print('mine')").status == Finished.OK
+    assert third.messages[-1].state.kind == State.WAITING
+    end(second)
+    end(third)
+
+
+def test_a_run_that_takes_too_long_is_interrupted_and_the_session_lives(
+    narrow: RunningSite,
+) -> None:
+    with host.short_folder() as folder:
+        hasty = supervised(folder, sage_sample_seconds="0.1", limits_run_seconds="0.5")
+        hasty.start()
+        person = SignedIn(hasty.address)
+        page = Page(person, person.worksheet)
+        page.run("a = 7")
+        finished = page.run("while True: pass")
+        assert finished.status == Finished.INTERRUPTED
+        assert finished.reason.startswith("limit of a run's time: used 0.")
+        assert finished.reason.endswith("of 0.5 s")
+        page.run("print(a)")
+        assert page.printed() == "7\n"
+        deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+        finished = page.run(deaf)
+        assert finished.status == Finished.DIED
+        assert "did not stop when it was interrupted" in finished.reason
+        page.close()
+        hasty.stop()
+
+
+def test_memory_of_all_processes_together_is_limited_and_told(tight: Page) -> None:
+    """Each process stays below the limit; only the control group, or a look, sees the sum."""
+    finished = tight.run(
+        "import os, time\n"
+        "for i in range(5):\n"
+        "    if os.fork() == 0:\n"
+        "        b = bytearray(int(150 * 10^6)); time.sleep(float(600))\n"
+        "time.sleep(float(600))"
+    )
+    assert finished.status == Finished.DIED
+    assert "limit of memory: used" in finished.reason
+    assert finished.reason.endswith("of 300.0 MB")
+    assert tight.run("1+1").status == Finished.OK
+
+
+def test_processor_time_is_limited_and_told() -> None:
+    with host.short_folder() as folder:
+        site = supervised(folder, sage_sample_seconds="0.1", limits_cpu_seconds="1.5")
+        site.start()
+        person = SignedIn(site.address)
+        page = Page(person, person.worksheet)
+        finished = page.run("while True: pass")
+        assert finished.status == Finished.DIED
+        assert "limit of processor time: used 1." in finished.reason
+        page.close()
+        site.stop()
+
+
+def test_output_of_a_session_is_limited_and_told(tight: Page) -> None:
+    for _ in range(4):
+        assert tight.run("print('x' * 99_000)").status == Finished.OK
+    cut = [frame.truncated for frame in tight.frames() if frame.HasField("truncated")]
+    assert [(one.limit, one.session) for one in cut] == [(300_000, True)]
+    assert len(tight.printed()) < 300_000
+
+
+def test_what_is_used_is_shown(tight: Page) -> None:
+    tight.start("b = bytearray(int(10^8)); open('f', 'w').write('x' * 10^6); input()")
+
+    def grown(message: Message) -> bool:
+        found = meters(message.usage)
+        return bool(found) and found["memory"][0] > 9e7 and found["disk"][0] >= 10**6
+
+    found = meters(tight.until(grown).usage)
+    assert found["memory"][1] == 300_000_000
+    assert found["disk"][1] == 50_000_000
+    assert found["processes"] == (found["processes"][0], 128)
+    assert found["processes"][0] >= 1
+    assert found["time of this run"][1] == 20
+    assert found["CPU time"][1] == 60
+
+
+def meters(usage: Usage) -> dict[str, tuple[float, float]]:
+    return {meter.what: (meter.used, meter.allowed) for meter in usage.meters}
+
+
+def test_an_idle_session_is_warned_and_kept_by_a_click(tight: Page) -> None:
+    tight.run("a = 1")
+    warning = tight.until(lambda m: m.state.ends_in > 0).state
+    assert warning.kind == State.IDLE
+    assert 55 < warning.ends_in <= 60
+    tight.send(active=Active())
+    tight.until(lambda m: m.HasField("state") and m.state.ends_in == 0)
+    tight.run("print(a)")
+    assert tight.printed() == "1\n"
+
+
+def test_an_idle_session_ends_but_not_one_that_computes() -> None:
+    with host.short_folder() as folder:
+        site = supervised(
+            folder, sage_sample_seconds="0.1", limits_idle_seconds="1", sage_warn_seconds="0.5"
+        )
+        site.start()
+        person = SignedIn(site.address)
+        page = Page(person, person.worksheet)
+        run = "import time\nfor i in range(30): time.sleep(float(0.1))"
+        assert page.run(run).status == Finished.OK
+        assert "nobody used it" in page.until_state(State.DEAD).reason
+        page.close()
+        site.stop()
+
+
+def test_limits_come_with_the_kind_of_user(narrow: RunningSite) -> None:
+    with host.short_folder() as folder:
+        site = supervised(
+            folder, limits_processes="50", limits_owner_processes="20", limits_guest_processes="9"
+        )
+        site.start()
+        person = SignedIn(site.address)
+        page = Page(person, person.worksheet)
+        page.run("import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[0])")
+        assert page.printed() == "20\n"
+        page.close()
+        site.stop()
+
+
+def test_a_zygote_is_replaced_while_its_sessions_live_on() -> None:
+    with host.short_folder() as folder:
+        site = supervised(folder)
+        site.start()
+        person = SignedIn(site.address)
+        page = Page(person, person.worksheet)
+        page.run("a = 42")
+        before = {each.pid for each in zygotes(site)}
+        site.processes("salvus.py sage")[0].send_signal(1)
+        assert comes_true(lambda: site.logs().count("is warm") == 2)
+        other = Page(person, person.new_worksheet())
+        assert other.run("print(1)").status == Finished.OK
+        page.run("print(a)")
+        assert page.printed() == "42\n"
+        page.send(restart=Restart())
+        assert page.run("print(5)").status == Finished.OK
+        assert comes_true(lambda: not before & {each.pid for each in zygotes(site)})
+        assert other.run("print(2)").status == Finished.OK
+        page.close()
+        other.close()
+        site.stop()
+
+
+def zygotes(site: RunningSite) -> list[psutil.Process]:
+    """The processes that hold one: `unshare` where there are namespaces."""
+    found = site.processes("app.sage.zygote")
+    return [each for each in found if each.parent() not in found]
+
+
+def comes_true(condition: object) -> bool:
+    assert callable(condition)
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def test_control_groups_go_with_the_sessions_and_with_a_killed_server() -> None:
+    groups = Path("/sys/fs/cgroup")
+    with host.short_folder() as folder:
+        site = supervised(folder)
+        site.start()
+        name = f"salvus-{site.environment['SALVUS_SAGE_PORT']}-"
+        found = [Path(one) for one, _, _ in os.walk(groups) if name in one]
+        if not found:
+            site.stop()
+            host.missing("control groups that we may make")
+        kill_all(site.processes("salvus.py sage"))
+        person = SignedIn(site.address)
+        page = Page(person, person.worksheet)
+        assert page.until(lambda m: m.HasField("state") and m.state.kind == State.NONE)
+        page.close()
+        assert comes_true(lambda: not any(one.exists() for one in found))
+        site.stop()
+        assert not [one for one, _, _ in os.walk(groups) if name in one]
+
+
+@pytest.mark.parametrize(
+    ("use", "limits", "expected"),
+    [
+        (Use(), Limits(), None),
+        (Use(cpu_seconds=1e6, seconds=1e6, run_seconds=1e6), Limits(), None),
+        (
+            Use(memory=1_200_000_000),
+            Limits(memory=1_000_000_000),
+            Excess("limit of memory: used 1.2 GB of 1.0 GB"),
+        ),
+        (
+            Use(cpu_seconds=61),
+            Limits(cpu_seconds=60),
+            Excess("limit of processor time: used 61 s of 60 s"),
+        ),
+        (
+            Use(run_seconds=7300),
+            Limits(run_seconds=7200),
+            Excess("limit of a run's time: used 2.0 h of 2.0 h", run=True),
+        ),
+        (
+            Use(seconds=301),
+            Limits(session_seconds=300),
+            Excess("limit of a session's time: used 5 min of 5 min"),
+        ),
+    ],
+)
+def test_what_is_too_much_and_how_it_is_said(
+    use: Use, limits: Limits, expected: Excess | None
+) -> None:
+    assert excess(use, limits) == expected
