@@ -172,6 +172,7 @@ class Site:
         self.wsgi = create_app(
             settings=settings,
             database=self.database,
+            sessions=self._sessions,
             sockets=self._sockets,
             snapshot=self.snapshot,
             token=self._token,

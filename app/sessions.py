@@ -20,6 +20,7 @@ from app import worksheets
 from app.browsers import Browser
 from app.db import Database, Unavailable
 from app.delivery import Delivery
+from app.downloads import Download
 from app.nodes import Node, NodeDown
 from app.wire.decoder import Received
 from app.wire.messages_pb2 import (
@@ -123,6 +124,10 @@ class Sessions:
             if len(page) < worksheets.BATCH:
                 return
             part = replace(part, after=page[-1][0])
+
+    def download(self, worksheet: str, server: str, path: str) -> Download:
+        """A file of the home of a worksheet's session, begun. Raises NoFile, NodeDown."""
+        return Download(self.place(worksheet, server), worksheet, path)
 
     def place(self, worksheet: str, server: str) -> Node:
         """The node of a worksheet's session: `server` if it is one of ours, else a fixed choice."""

@@ -10,8 +10,8 @@ import pytest
 
 from app.settings import ROOT
 
-PLAIN_SIDE = ("app.sage.splitter", "app.sage.display", "app.sage.language", "app.wire.decoder",
-              "app.wire.messages_pb2")  # runs in Sage's interpreter
+PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sage.language",
+              "app.wire.decoder", "app.wire.messages_pb2")  # runs in Sage's interpreter
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
     "app/green.py": (),
@@ -26,9 +26,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/browsers.py": ("app.wire",),
     "app/nodes.py": ("app.settings", "app.wire"),
     "app/delivery.py": ("app.browsers", "app.nodes", "app.wire"),
-    "app/sessions.py": ("app.worksheets", "app.browsers", "app.db", "app.delivery", "app.nodes",
-                        "app.wire"),
+    "app/downloads.py": ("app.nodes", "app.wire"),
+    "app/sessions.py": ("app.downloads", "app.worksheets", "app.browsers", "app.db",
+                        "app.delivery", "app.nodes", "app.wire"),
     "app/sage/splitter.py": (),
+    "app/sage/files.py": ("app.wire.messages_pb2",),
     "app/sage/language.py": (),
     "app/sage/display.py": PLAIN_SIDE,
     "app/sage/worker.py": PLAIN_SIDE,
@@ -41,7 +43,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sage/cgroups.py": (),
     "app/sage/": ("app.sage", "app.settings", "app.db", "app.wire"),
     "app/web/": ("app.web", "app.accounts", "app.worksheets", "app.browsers", "app.db",
-                 "app.delivery", "app.sessions", "app.settings", "app.wire"),
+                 "app.delivery", "app.downloads", "app.nodes", "app.sessions", "app.settings",
+                 "app.wire"),
     "monitor/": ("monitor", "app.settings", "app.db", "app.cache"),
     "supervisor/": ("supervisor", "app.settings"),
     "salvus.py": ("app", "monitor", "supervisor"),
@@ -89,7 +92,7 @@ def test_imports_run_one_way(name: str) -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["splitter", "language", "display", "worker", "zygote",
+@pytest.mark.parametrize("name", ["splitter", "files", "language", "display", "worker", "zygote",
                                   "sandbox", "kernel"])
 def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:
     for module in imports(ROOT / "app" / "sage" / f"{name}.py"):

@@ -91,7 +91,8 @@ def test_above_the_limit_people_wait_and_see_their_place(
     second.run("2")
     third, fourth = (Page(someone, someone.new_worksheet()) for _ in range(2))
     run = third.start("print('at last')")
-    assert "all 2 sessions of this server" in state_that(third, kind=State.WAITING, place=1).reason
+    waiting = state_that(third, kind=State.WAITING, place=1)
+    assert waiting.reason == "this server has as many sessions as it may have (2)"
     fourth.start("4")
     state_that(fourth, kind=State.WAITING, place=2)
     end(second)

@@ -77,9 +77,9 @@ class Places:
         mine += self._elsewhere.get(claim.account, 0)
         total = len(self._served) + sum(self._elsewhere.values())
         if mine >= claim.limit:
-            return f"you have {mine} sessions, which is all you may have at a time: end one of them"
+            return f"you have as many sessions as you may have at a time ({mine}): end one of them"
         if len(self._served) >= self._here:
-            return f"all {self._here} sessions of this server are in use"
+            return f"this server has as many sessions as it may have ({self._here})"
         if self._total and total >= self._total:
-            return f"all {self._total} sessions of this site are in use"
+            return f"this site has as many sessions as it may have ({self._total})"
         return ""

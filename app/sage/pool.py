@@ -8,11 +8,13 @@ with it (the kernel sees to that) and are told so.
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
 import secrets
 import shutil
+import stat
 import time
 import uuid
 from collections import Counter
@@ -39,6 +41,7 @@ STEADY = 60.0  # seconds after which a zygote counts as having worked
 SPARE_RETRY = 1.0  # seconds until a spare that died is replaced
 UPGRADE_SECONDS = 5.0  # between looks whether Sage was replaced by another version
 QUIET_LOOKS = 10  # a session that does nothing is looked at every so many times
+PIECE = 1 << 20  # bytes of a file that are read at once
 BURY_SECONDS = 5.0  # in which the kernel buries the last process of a control group
 
 log = logging.getLogger(__name__)
@@ -169,6 +172,24 @@ class Pool:
         session = self.timeline(worksheet).live
         if session is not None:
             session.kill("you left the queue" if session.is_waiting else "you ended it")
+
+    def read_file(self, worksheet: str, path: str, offset: int) -> tuple[bytes, int]:
+        """A piece of a file in the home of a worksheet's session, and the file's size.
+
+        Raises OSError if it can't be read, PoolError if there is no session.
+        """
+        timeline = self._timelines.get(worksheet)
+        if timeline is None or timeline.live is None:
+            raise PoolError("The session that wrote it has ended, and its files with it.")
+        file = timeline.live.open_file(path)
+        try:
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                raise FileNotFoundError(errno.ENOENT, "is not a file")
+            read = gevent.get_hub().threadpool.apply
+            return read(os.pread, (file, PIECE, offset)), found.st_size
+        finally:
+            os.close(file)
 
     def journals(self) -> list[Journal]:
         """All that is kept here, oldest first for each worksheet."""

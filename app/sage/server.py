@@ -23,7 +23,7 @@ from app.sage.session import Session
 from app.sage.viewer import Viewer
 from app.settings import Settings
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
-from app.wire.messages_pb2 import Gone, Hello, Message, Refused
+from app.wire.messages_pb2 import FileData, Gone, Hello, Message, Refused
 from app.wire.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -168,6 +168,9 @@ class Connection:
         if kind == "attach":
             self._attach(message)
             return
+        if kind == "read_file":
+            self._read_file(message)
+            return
         viewer = self._viewers.get(message.channel)
         if viewer is None:
             raise Unacceptable(f"{kind} on a channel that watches no worksheet")
@@ -230,6 +233,19 @@ class Connection:
             viewer.start(order.session, order.after)
         else:
             viewer.send(Message(gone=Gone()))
+
+    def _read_file(self, message: Message) -> None:
+        order = message.read_file
+        answer = FileData(request=order.request)
+        try:
+            answer.data, answer.size = self._pool.read_file(
+                order.worksheet, order.path, order.offset
+            )
+        except OSError as error:
+            answer.failure = f"{order.path}: {error.strerror}"
+        except PoolError as error:
+            answer.failure = str(error)
+        self._stream.send(Message(channel=message.channel, file_data=answer))
 
     def _end_viewer(self, channel: int) -> None:
         viewer = self._viewers.pop(channel)

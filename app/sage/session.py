@@ -387,7 +387,7 @@ class Session:
             if self._interrupt_early:
                 self._interrupt_early = False
                 self._send_signal(self.id, signal.SIGINT)
-        elif kind in ("stream", "bundle", "traceback"):
+        elif kind in ("stream", "bundle", "traceback", "files"):
             self._keep_output(step)
         else:
             self._keep(step)

@@ -28,6 +28,7 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.tokenutil import token_at_cursor
 
 from app.sage.display import Publisher, ResultHook
+from app.sage.files import Home
 from app.sage.splitter import mark
 from app.wire.decoder import Decoder, encode, parse
 from app.wire.messages_pb2 import (
@@ -135,6 +136,7 @@ class Worker:
         self._stdout = os.dup(1)
         self._libc = ctypes.CDLL(None)
         self._run = ""
+        self._home = Home(os.environ["HOME"])
         shell.worker = self
 
     def serve(self) -> NoReturn:
@@ -196,6 +198,8 @@ class Worker:
         began = time.monotonic()
         status = self._run_cell(order.code)
         self._repair_streams()
+        if (written := self._home.written()) is not None:
+            self.send(Frame(files=written))
         self.send(
             Frame(
                 finished=Finished(

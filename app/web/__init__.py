@@ -7,8 +7,9 @@ from collections.abc import Callable
 import flask
 
 from app.db import Database
+from app.sessions import Sessions
 from app.settings import ROOT, Settings
-from app.web import pages, status
+from app.web import files, pages, status
 from app.web.access import Access
 from app.web.socket import Sockets
 from app.web.status import Snapshot
@@ -18,6 +19,7 @@ def create_app(
     *,
     settings: Settings,
     database: Database,
+    sessions: Sessions,
     sockets: Sockets,
     snapshot: Callable[[], Snapshot],
     token: str,
@@ -32,6 +34,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
     app.before_request(Access(database=database, settings=settings, token=token).check)
     pages.register(app, database=database, settings=settings)
+    files.register(app, database=database, sessions=sessions)
     status.register(app, snapshot=snapshot)
     sockets.register(app)
 

@@ -156,7 +156,9 @@ def error_page(error: HTTPException) -> flask.typing.ResponseReturnValue:
     """An error as a page, or in a line for whoever did not ask for HTML."""
     if error.response is not None or error.code is None or error.code < 400:
         return error
-    heading, help_text = ERRORS.get(error.code, (error.name, Markup.escape(error.description)))
+    heading, help_text = ERRORS.get(error.code, (error.name, Markup()))
+    if error.code not in ERRORS or error.description != type(error).description:
+        help_text = Markup.escape(error.description)
     if flask.request.accept_mimetypes.accept_html:
         body = flask.render_template(
             "forbidden.html" if error.code == 403 else "error.html",

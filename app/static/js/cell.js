@@ -150,8 +150,9 @@ export class Cell {
     if (refocus) this.edit()
   }
 
-  #finished({ status, seconds }) {
-    this.#end([ENDINGS[status], duration(seconds)].filter(Boolean).join(" · "))
+  #finished({ status, reason, seconds }) {
+    const why = status === Status.DIED ? "" : reason // which is told in the output
+    this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "))
     this.element.classList.toggle("failed", status === Status.ERROR || status === Status.DIED)
   }
 

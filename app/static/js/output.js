@@ -8,7 +8,8 @@ import { runs } from "./ansi.js"
 import { show } from "./bundle.js"
 import { element, styled } from "./dom.js"
 import { StreamText } from "./stream.js"
-import { Status, StreamName } from "./wire.js"
+import { amount } from "./usage.js"
+import { Status, StreamName, Unit } from "./wire.js"
 
 const SLICE = 8 // ms of work per animation frame
 const PIECE = 256 * 1024 // characters written at once
@@ -99,6 +100,7 @@ export class Output {
     if (kind === "bundle") this.#append(show(value.parts))
     else if (kind === "traceback") this.#append(traceback(value))
     else if (kind === "inputRequest") this.#ask(value)
+    else if (kind === "files") this.#append(written(value))
     else if (kind === "truncated") this.#append(element("p", { class: "truncated", text: truncated(value) }))
     else if (kind === "failure") this.#append(element("p", { class: "failure", text: value }))
   }
@@ -185,7 +187,19 @@ function traceback({ name, value, text }) {
   return element("pre", { class: "traceback" }, ...styled(runs(told).runs))
 }
 
-function truncated({ limit }) {
+/** Files that the run has written, to be fetched while the session lives. */
+function written({ files, more }) {
+  const links = files.map(({ path, size }) => element("li", {},
+    element("a", {
+      href: `${location.pathname}/files/${path.split("/").map(encodeURIComponent).join("/")}`,
+      target: "_blank", rel: "noopener", text: path,
+    }), " ", element("small", { text: amount(Number(size), Unit.BYTES) })))
+  if (more) links.push(element("li", { text: `and ${more} more` }))
+  return element("ul", { class: "files", "aria-label": "Files written" }, ...links)
+}
+
+function truncated({ limit, session }) {
   const megabytes = Math.round(Number(limit) / 1e5) / 10
+  if (session) return `Output truncated: all runs of this session together may send ${megabytes} MB. Restart it to see more.`
   return `Output truncated at ${megabytes} MB, the run continues.`
 }

@@ -8,6 +8,7 @@ const WORDS = {
   [Kind.IDLE]: "idle",
   [Kind.BUSY]: "busy",
   [Kind.DEAD]: "dead",
+  [Kind.WAITING]: "waiting",
 }
 
 /**
@@ -19,6 +20,9 @@ export function describe(connection, reason, state) {
   if (connection === "lost") return { word: "reconnecting", detail: reason }
   if (connection === "new") return { word: "starting", detail: "connecting to the server" }
   if (!state) return { word: "starting", detail: "loading what was computed before" }
+  if (state.kind === Kind.WAITING) {
+    return { word: "waiting", detail: `place ${state.place} in the queue: ${state.reason}` }
+  }
   const none = state.kind === Kind.NONE ? "a session starts when you run a cell" : ""
   return { word: WORDS[state.kind], detail: state.reason || none }
 }

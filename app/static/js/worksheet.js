@@ -1,12 +1,15 @@
 // The worksheet page: ties the cells to the network.
 
 import { Cell } from "./cell.js"
+import { element } from "./dom.js"
 import { Drafts, REST } from "./drafts.js"
 import { uuid } from "./ids.js"
+import { Presence } from "./presence.js"
 import { Saving } from "./saving.js"
 import { Socket } from "./socket.js"
 import { describe } from "./status.js"
 import { Timeline } from "./timeline.js"
+import { seconds, UsageView } from "./usage.js"
 import { Kind, VERSION } from "./wire.js"
 
 class Worksheet {
@@ -25,6 +28,8 @@ class Worksheet {
   #reason = ""
   #cutOff = false // the Sage server could not be reached
   #unread = false // the database was down: what is stored is not known
+  #presence
+  #usage
 
   constructor(id, page) {
     this.#id = id
@@ -33,6 +38,9 @@ class Worksheet {
     this.#saving = new Saving((kind, value) => this.#socket.send(kind, value), this.#drafts)
     page.interrupt.onclick = () => this.#interrupt()
     page.restart.onclick = () => this.#socket.send("restart", {})
+    page.end.onclick = () => this.#socket.send("end", {})
+    this.#presence = new Presence(() => this.#socket.open && this.#socket.send("active", {}))
+    this.#usage = new UsageView(page.usage)
     page.add.onclick = () => this.#append().edit()
     const scheme = location.protocol === "https:" ? "wss:" : "ws:"
     this.#socket = new Socket(`${scheme}//${location.host}/socket/${id}`, {
@@ -91,6 +99,7 @@ class Worksheet {
       this.#revisions.set(id, revision)
       this.#saving.confirmed(id)
     },
+    usage: value => this.#usage.show(value),
     saving: value => this.#savingDelayed(value),
     refused: value => this.#refused(value),
     completeReply: value => this.#answer(value.request, value),
@@ -138,7 +147,17 @@ class Worksheet {
     this.#cutOff = cutOff
     this.#state = state
     this.#timeline.follow(state.session)
+    if (state.kind === Kind.NONE || state.kind === Kind.DEAD) this.#usage.show(null)
+    this.#warn(state.endsIn)
     this.#tell()
+  }
+
+  /** The session is about to end as idle, in so many seconds; 0: it is not. */
+  #warn(endsIn) {
+    const soon = endsIn > 60 ? `${Math.ceil(endsIn / 60)} minutes` : seconds(Math.ceil(endsIn / 10) * 10)
+    const text = endsIn && `Nobody uses this session: it ends in ${soon}, and its variables with it.`
+    this.#notice("idle", text, "Keep it", () => this.#presence.now())
+    document.title = endsIn ? `⏳ ${this.#page.title.textContent}` : this.#page.title.textContent
   }
 
   #take({ run, content: { case: kind, value } }) {
@@ -312,18 +331,25 @@ class Worksheet {
   }
 
   #enable() {
-    const { interrupt, restart } = this.#page
+    const { interrupt, restart, end } = this.#page
     interrupt.disabled = this.#state?.kind !== Kind.BUSY && ![...this.#cells.values()].some(cell => cell.phase)
+    const alive = Boolean(this.#state?.session) && this.#state.kind !== Kind.DEAD
     restart.disabled = !this.#state?.session
+    end.disabled = !alive
+    const leaves = this.#state?.kind === Kind.WAITING
+    end.textContent = leaves ? "Leave the queue" : "End session"
   }
 
-  /** Show, change or, with "", take away the notice of this kind. */
-  #notice(kind, text) {
+  /** Show, change or, with "", take away the notice of this kind; `action` is on its button. */
+  #notice(kind, text, action = "", act = null) {
     const shown = this.#page.notices.querySelector(`[data-kind="${kind}"]`)
     if (!text) return shown?.remove()
     const notice = shown ?? document.createElement("p")
     notice.dataset.kind = kind
-    notice.textContent = text
+    if (notice.firstChild?.textContent !== text) {
+      notice.replaceChildren(text)
+      if (action) notice.append(" ", element("button", { type: "button", text: action, onclick: act }))
+    }
     if (!shown) this.#page.notices.append(notice)
   }
 }
@@ -342,5 +368,7 @@ new Worksheet(find("sheet").dataset.worksheet, {
   notices: find("notices"),
   interrupt: find("interrupt"),
   restart: find("restart"),
+  end: find("end"),
+  usage: find("usage"),
   add: find("add"),
 })

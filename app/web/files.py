@@ -1,0 +1,42 @@
+"""Files that a worksheet's session has written, for download.
+
+They are a user's, and never shown as pages of the site: always an attachment, of no type
+that a browser would run.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import flask
+import flask.typing
+
+from app import worksheets
+from app.db import Database
+from app.downloads import NoFile
+from app.nodes import NodeDown
+from app.sessions import Sessions
+
+
+def register(app: flask.Flask, *, database: Database, sessions: Sessions) -> None:
+    """Add the downloads to `app`. `flask.g.account` is set before they are asked."""
+
+    @app.get("/w/<uuid:worksheet>/files/<path:path>")
+    def file(worksheet: uuid.UUID, path: str) -> flask.typing.ResponseReturnValue:
+        with database.reading() as cursor:
+            if worksheets.title(cursor, flask.g.account, str(worksheet)) is None:
+                flask.abort(404)
+            server = worksheets.live_server(cursor, str(worksheet))
+        try:
+            download = sessions.download(str(worksheet), server, path)
+        except NoFile as error:
+            flask.abort(404, str(error))
+        except NodeDown as error:
+            flask.abort(502, f"The Sage server can't be reached ({error}).")
+        response = flask.Response(download.pieces(), mimetype="application/octet-stream")
+        response.content_length = download.size
+        name = path.rpartition("/")[2]
+        response.headers.set("Content-Disposition", "attachment", filename=name)
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        response.headers["Cache-Control"] = "no-store"
+        return response
