@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -48,6 +49,21 @@ def narrow() -> Iterator[RunningSite]:
         running.start()
         yield running
         running.stop()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., RunningSite]]:
+    """Starts sites of a test's own, with these settings; they are stopped afterwards."""
+    with ExitStack() as stack:
+
+        def started(**keys: str) -> RunningSite:
+            folder = stack.enter_context(host.short_folder())
+            running = supervised(folder, sage_sample_seconds="0.1", **keys)
+            stack.callback(running.stop)
+            running.start()
+            return running
+
+        yield started
 
 
 @pytest.fixture
@@ -135,26 +151,23 @@ def test_a_restart_keeps_its_place(tight: Page, someone: SignedIn) -> None:
 
 
 def test_a_run_that_takes_too_long_is_interrupted_and_the_session_lives(
-    narrow: RunningSite,
+    start: Callable[..., RunningSite],
 ) -> None:
-    with host.short_folder() as folder:
-        hasty = supervised(folder, sage_sample_seconds="0.1", limits_run_seconds="0.5")
-        hasty.start()
-        person = SignedIn(hasty.address)
-        page = Page(person, person.worksheet)
-        page.run("a = 7")
-        finished = page.run("while True: pass")
-        assert finished.status == Finished.INTERRUPTED
-        assert finished.reason.startswith("limit of a run's time: used 0.")
-        assert finished.reason.endswith("of 0.5 s")
-        page.run("print(a)")
-        assert page.printed() == "7\n"
-        deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
-        finished = page.run(deaf)
-        assert finished.status == Finished.DIED
-        assert "did not stop when it was interrupted" in finished.reason
-        page.close()
-        hasty.stop()
+    hasty = start(limits_run_seconds="0.5")
+    person = SignedIn(hasty.address)
+    page = Page(person, person.worksheet)
+    page.run("a = 7")
+    finished = page.run("while True: pass")
+    assert finished.status == Finished.INTERRUPTED
+    assert finished.reason.startswith("limit of a run's time: used 0.")
+    assert finished.reason.endswith("of 0.5 s")
+    page.run("print(a)")
+    assert page.printed() == "7\n"
+    deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+    finished = page.run(deaf)
+    assert finished.status == Finished.DIED
+    assert "did not stop when it was interrupted" in finished.reason
+    page.close()
 
 
 def test_memory_of_all_processes_together_is_limited_and_told(tight: Page) -> None:
@@ -172,17 +185,14 @@ def test_memory_of_all_processes_together_is_limited_and_told(tight: Page) -> No
     assert tight.run("1+1").status == Finished.OK
 
 
-def test_processor_time_is_limited_and_told() -> None:
-    with host.short_folder() as folder:
-        site = supervised(folder, sage_sample_seconds="0.1", limits_cpu_seconds="1.5")
-        site.start()
-        person = SignedIn(site.address)
-        page = Page(person, person.worksheet)
-        finished = page.run("while True: pass")
-        assert finished.status == Finished.DIED
-        assert "limit of processor time: used 1." in finished.reason
-        page.close()
-        site.stop()
+def test_processor_time_is_limited_and_told(start: Callable[..., RunningSite]) -> None:
+    site = start(limits_cpu_seconds="1.5")
+    person = SignedIn(site.address)
+    page = Page(person, person.worksheet)
+    finished = page.run("while True: pass")
+    assert finished.status == Finished.DIED
+    assert "limit of processor time: used 1." in finished.reason
+    page.close()
 
 
 def test_output_of_a_session_is_limited_and_told(tight: Page) -> None:
@@ -224,56 +234,43 @@ def test_an_idle_session_is_warned_and_kept_by_a_click(tight: Page) -> None:
     assert tight.printed() == "1\n"
 
 
-def test_an_idle_session_ends_but_not_one_that_computes() -> None:
-    with host.short_folder() as folder:
-        site = supervised(
-            folder, sage_sample_seconds="0.1", limits_idle_seconds="1", sage_warn_seconds="0.5"
-        )
-        site.start()
-        person = SignedIn(site.address)
-        page = Page(person, person.worksheet)
-        run = "import time\nfor i in range(30): time.sleep(float(0.1))"
-        assert page.run(run).status == Finished.OK
-        assert "nobody used it" in page.until_state(State.DEAD).reason
-        page.close()
-        site.stop()
+def test_an_idle_session_ends_but_not_one_that_computes(start: Callable[..., RunningSite]) -> None:
+    site = start(limits_idle_seconds="1", sage_warn_seconds="0.5")
+    person = SignedIn(site.address)
+    page = Page(person, person.worksheet)
+    run = "import time\nfor i in range(30): time.sleep(float(0.1))"
+    assert page.run(run).status == Finished.OK
+    assert "nobody used it" in page.until_state(State.DEAD).reason
+    page.close()
 
 
-def test_limits_come_with_the_kind_of_user(narrow: RunningSite) -> None:
-    with host.short_folder() as folder:
-        site = supervised(
-            folder, limits_processes="50", limits_owner_processes="20", limits_guest_processes="9"
-        )
-        site.start()
-        person = SignedIn(site.address)
-        page = Page(person, person.worksheet)
-        page.run("import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[0])")
-        assert page.printed() == "20\n"
-        page.close()
-        site.stop()
+def test_limits_come_with_the_kind_of_user(start: Callable[..., RunningSite]) -> None:
+    site = start(limits_processes="50", limits_owner_processes="20", limits_guest_processes="9")
+    person = SignedIn(site.address)
+    page = Page(person, person.worksheet)
+    page.run("import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[0])")
+    assert page.printed() == "20\n"
+    page.close()
 
 
-def test_a_zygote_is_replaced_while_its_sessions_live_on() -> None:
-    with host.short_folder() as folder:
-        site = supervised(folder)
-        site.start()
-        person = SignedIn(site.address)
-        page = Page(person, person.worksheet)
-        page.run("a = 42")
-        before = {each.pid for each in zygotes(site)}
-        site.processes("salvus.py sage")[0].send_signal(1)
-        assert comes_true(lambda: site.logs().count("is warm") == 2)
-        other = Page(person, person.new_worksheet())
-        assert other.run("print(1)").status == Finished.OK
-        page.run("print(a)")
-        assert page.printed() == "42\n"
-        page.send(restart=Restart())
-        assert page.run("print(5)").status == Finished.OK
-        assert comes_true(lambda: not before & {each.pid for each in zygotes(site)})
-        assert other.run("print(2)").status == Finished.OK
-        page.close()
-        other.close()
-        site.stop()
+def test_a_zygote_is_replaced_while_its_sessions_live_on(start: Callable[..., RunningSite]) -> None:
+    site = start()
+    person = SignedIn(site.address)
+    page = Page(person, person.worksheet)
+    page.run("a = 42")
+    before = {each.pid for each in zygotes(site)}
+    site.processes("salvus.py sage")[0].send_signal(1)
+    assert comes_true(lambda: site.logs().count("is warm") == 2)
+    other = Page(person, person.new_worksheet())
+    assert other.run("print(1)").status == Finished.OK
+    page.run("print(a)")
+    assert page.printed() == "42\n"
+    page.send(restart=Restart())
+    assert page.run("print(5)").status == Finished.OK
+    assert comes_true(lambda: not before & {each.pid for each in zygotes(site)})
+    assert other.run("print(2)").status == Finished.OK
+    page.close()
+    other.close()
 
 
 def zygotes(site: RunningSite) -> list[psutil.Process]:
@@ -290,24 +287,23 @@ def comes_true(condition: object) -> bool:
     return bool(condition())
 
 
-def test_control_groups_go_with_the_sessions_and_with_a_killed_server() -> None:
+def test_control_groups_go_with_the_sessions_and_with_a_killed_server(
+    start: Callable[..., RunningSite],
+) -> None:
     groups = Path("/sys/fs/cgroup")
-    with host.short_folder() as folder:
-        site = supervised(folder)
-        site.start()
-        name = f"salvus-{site.environment['SALVUS_SAGE_PORT']}-"
-        found = [Path(one) for one, _, _ in os.walk(groups) if name in one]
-        if not found:
-            site.stop()
-            host.missing("control groups that we may make")
-        kill_all(site.processes("salvus.py sage"))
-        person = SignedIn(site.address)
-        page = Page(person, person.worksheet)
-        assert page.until(lambda m: m.HasField("state") and m.state.kind == State.NONE)
-        page.close()
-        assert comes_true(lambda: not any(one.exists() for one in found))
-        site.stop()
-        assert not [one for one, _, _ in os.walk(groups) if name in one]
+    site = start()
+    name = f"salvus-{site.environment['SALVUS_SAGE_PORT']}-"
+    found = [Path(one) for one, _, _ in os.walk(groups) if name in one]
+    if not found:
+        host.missing("control groups that we may make")
+    kill_all(site.processes("salvus.py sage"))
+    person = SignedIn(site.address)
+    page = Page(person, person.worksheet)
+    assert page.until(lambda m: m.HasField("state") and m.state.kind == State.NONE)
+    page.close()
+    assert comes_true(lambda: not any(one.exists() for one in found))
+    site.stop()
+    assert not [one for one, _, _ in os.walk(groups) if name in one]
 
 
 @pytest.mark.parametrize(
