@@ -41,6 +41,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sage/places.py": (),
     "app/sage/processes.py": (),
     "app/sage/cgroups.py": (),
+    "app/sage/proxy.py": (),
     "app/sage/": ("app.sage", "app.settings", "app.db", "app.wire"),
     "app/web/": ("app.web", "app.accounts", "app.worksheets", "app.browsers", "app.db",
                  "app.delivery", "app.downloads", "app.nodes", "app.sessions", "app.settings",

@@ -26,6 +26,7 @@ from app.sage import kernel
 from app.sage.cgroups import Group
 from app.sage.journal import Journal
 from app.sage.processes import Table
+from app.sage.proxy import Proxy
 from app.sage.spawner import Spawner
 from app.sage.splitter import Splitter
 from app.sage.usage import Excess, Gauge, Use, excess, memory_excess, meters
@@ -100,6 +101,7 @@ class Session:
         self._truncated = False  # whether the rest of the current run's is left out
         self._gauge: Gauge | None = None
         self._shown_use: Use | None = None
+        self._proxy: Proxy | None = None
         self._began = self._run_began = self._active = time.monotonic()
         self._place = 0  # in the queue for a process; 0: it does not wait there
         self._waits_for = "waiting for Sage to start"
@@ -315,8 +317,10 @@ class Session:
         said, descriptors, _, _ = socket.recv_fds(process, 1, DESCRIPTORS)
         if not said:
             return  # it has died, which is told in a moment
-        home, itself, *_ = descriptors
+        home, itself, *listeners = descriptors
         self._gauge = Gauge(home=home, process=itself, group=self.group)
+        for listener in listeners:
+            self._proxy = Proxy(listener, allowed=lambda: self.limits.network)
 
     def _wait_end(self, seconds: float | None) -> None:
         """Wait for the zygote's word that the process has ended."""
@@ -489,6 +493,8 @@ class Session:
         if self._gauge is not None:
             self._gauge.close()
             self._gauge = None
+        if self._proxy is not None:
+            self._proxy.close()
         if self.journal is not None:
             try:
                 status = Finished.CANCELLED if self.is_waiting else Finished.DIED
