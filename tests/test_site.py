@@ -115,13 +115,27 @@ def test_completion_and_help(page: Page) -> None:
     assert "factorization" in found.text
 
 
-def test_a_busy_session_says_so(page: Page) -> None:
-    run = page.start("input()")
-    page.until(lambda m: m.frame.HasField("input_request"))
-    page.send(complete=Complete(request="q", code="fac", cursor=3))
-    assert page.until(lambda m: m.HasField("complete_reply")).complete_reply.busy
+def test_while_it_computes_sage_s_own_names_are_known(page: Page) -> None:
+    page.run("salamander_one = 7")
+    run = page.start("while True: pass")
+    page.until(lambda m: m.frame.HasField("started"))
+    page.send(complete=Complete(request="known", code="factoria", cursor=8))
+    reply = page.until(lambda m: m.HasField("complete_reply")).complete_reply
+    assert reply.partial
+    assert "factorial" in reply.matches
+    page.send(complete=Complete(request="own", code="salaman", cursor=7))
+    reply = page.until(lambda m: m.HasField("complete_reply")).complete_reply
+    assert (reply.busy, reply.partial, list(reply.matches)) == (True, False, [])
+    page.send(inspect=Inspect(request="help", code="factorial", cursor=9))
+    help_ = page.until(lambda m: m.HasField("inspect_reply")).inspect_reply
+    assert help_.found
+    assert help_.partial
     page.interrupt(run)
     page.finish(run)
+    page.send(complete=Complete(request="again", code="salaman", cursor=7))
+    reply = page.until(lambda m: m.HasField("complete_reply")).complete_reply
+    assert list(reply.matches) == ["salamander_one"]
+    assert not reply.partial
 
 
 def test_a_restart_forgets(page: Page) -> None:

@@ -29,12 +29,12 @@ from app.sage.journal import Journal
 from app.sage.places import Claim, Person, Places
 from app.sage.processes import Table
 from app.sage.protections import Protections
-from app.sage.session import Session, end_runs
+from app.sage.session import Reply, Session, end_runs
 from app.sage.spawner import Listeners, Spawner
 from app.sage.splitter import MARK_SIZE
 from app.sage.timeline import Timeline
 from app.settings import Limits, Settings
-from app.wire.messages_pb2 import Bounds, Fork, Opened, Ready
+from app.wire.messages_pb2 import Bounds, Fork, Message, Opened, Ready
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between a zygote's death and the next one
 STEADY = 60.0  # seconds after which a zygote counts as having worked
@@ -166,6 +166,15 @@ class Pool:
         if before is not None:
             before.kill("restarted")
         self._open(timeline, person, first=before is not None)
+
+    def ask(self, worksheet: str, person: Person, question: Message, reply: Reply) -> None:
+        """Complete or inspect in the session of a worksheet. Raises PoolError."""
+        session = self.session(worksheet, person)
+        stock = self._stocks[_key(session.limits)]
+        if session.busy and session.substitute is None and stock:
+            session.substitute = stock.pop(0)
+            gevent.spawn(self._refill)
+        session.ask(question, reply)
 
     def end(self, worksheet: str) -> None:
         """End the session of a worksheet if it has one, or take it out of the queue."""
@@ -318,10 +327,16 @@ class Pool:
             timeline = self.timeline(session.journal.opened.worksheet)
             if timeline.live is session:
                 timeline.live = None
+        self._dismiss_substitute(session)
         self._places.leave(session.id)
         self._admit()
         self._end_if_unused(session.spawner)
         gevent.spawn(self._clean_up, session)
+
+    def _dismiss_substitute(self, session: Session) -> None:
+        if session.substitute is not None:
+            session.substitute.kill("it is not needed any more")
+            session.substitute = None
 
     def _clean_up(self, session: Session) -> None:
         """What a session leaves behind: its control groups; without a sandbox, its home."""
@@ -346,6 +361,8 @@ class Pool:
                 try:
                     if session.busy or session.is_watched or count % QUIET_LOOKS == 0:
                         session.look(table)
+                    if not session.busy:
+                        self._dismiss_substitute(session)
                 except Exception:
                     log.exception("session %s can't be looked at; it goes on", session.id)
 

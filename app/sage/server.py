@@ -194,7 +194,7 @@ class Connection:
 
     def _ask(self, viewer: Viewer, message: Message) -> None:
         worksheet = viewer.timeline.worksheet
-        self._pool.session(worksheet, viewer.person).ask(message, viewer.reply)
+        self._pool.ask(worksheet, viewer.person, message, viewer.reply)
 
     def _restart(self, viewer: Viewer, message: Message) -> None:
         self._pool.restart(viewer.timeline.worksheet, viewer.person)

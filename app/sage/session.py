@@ -80,6 +80,7 @@ class Session:
         self.journal: Journal | None = None
         self.spawner: Spawner | None = None  # it was asked for our process
         self.group: Group | None = None
+        self.substitute: Session | None = None  # answers questions while this one computes
         self._warn_seconds = warn_seconds
         self._send_signal = send_signal
         self._on_end = on_end
@@ -192,16 +193,19 @@ class Session:
             self._process.send(order)
 
     def ask(self, question: Message, reply: Reply) -> None:
-        """Complete or inspect; `reply` gets the answer, at once if the session is busy."""
-        kind = question.WhichOneof("body")
-        request = question.complete.request if kind == "complete" else question.inspect.request
+        """Complete or inspect; `reply` gets the answer, at once if there can be none now.
+
+        While it computes, a substitute answers: a fresh session that nobody else ever gets.
+        """
         if self._process is not None and self._current is None:
-            self._replies[request] = reply
+            kind = question.WhichOneof("body")
+            order = question.complete if kind == "complete" else question.inspect
+            self._replies[order.request] = reply
             self._process.send(question)
-        elif kind == "complete":
-            reply(Message(complete_reply=CompleteReply(request=request, busy=True)))
+        elif self.substitute is not None and self.substitute.end_reason is None:
+            self.substitute.ask(question, lambda answer: reply(_partial(answer)))
         else:
-            reply(Message(inspect_reply=InspectReply(request=request, busy=True)))
+            reply(_no_answer(question))
 
     def exited(self, reason: str) -> None:
         """The process has ended; what it said before is still read."""
@@ -509,6 +513,27 @@ class Session:
     def _open_runs(self) -> list[str]:
         current = [self._current] if self._current else []
         return [order.run for order in (*current, *self._waiting)]
+
+
+def _no_answer(question: Message) -> Message:
+    if question.HasField("complete"):
+        request = question.complete.request
+        return Message(complete_reply=CompleteReply(request=request, busy=True))
+    request = question.inspect.request
+    return Message(inspect_reply=InspectReply(request=request, busy=True))
+
+
+def _partial(answer: Message) -> Message:
+    """A substitute's answer: it knows nothing of the session's own names."""
+    if answer.HasField("complete_reply"):
+        reply = answer.complete_reply
+        reply.busy = reply.busy or not reply.matches
+        reply.partial = not reply.busy
+    else:
+        found = answer.inspect_reply
+        found.busy = found.busy or not found.found
+        found.partial = not found.busy
+    return answer
 
 
 def end_runs(

@@ -12,6 +12,8 @@ import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { Kind, VERSION } from "./wire.js"
 
+const PARTIAL = "the session is computing: this is what Sage itself has, without your names"
+
 class Worksheet {
   #id
   #page
@@ -247,13 +249,15 @@ class Worksheet {
   async #complete(cell, code, cursor) {
     const reply = await this.#ask("complete", { code, cursor })
     if (reply?.busy || reply?.reason) cell.tell(reply.reason || "no completion while the session computes")
+    else if (reply?.partial) cell.tell(PARTIAL)
     return reply
   }
 
   async #inspect(cell, code, cursor) {
     const reply = await this.#ask("inspect", { code, cursor })
     if (reply?.found) cell.help(reply.text)
-    else if (reply) cell.tell(reply.reason || (reply.busy ? "no help while the session computes" : "no help on this"))
+    if (reply?.partial) cell.tell(PARTIAL)
+    else if (reply && !reply.found) cell.tell(reply.reason || (reply.busy ? "no help while the session computes" : "no help on this"))
   }
 
   /** A promise of the answer; null when there will be none. */
