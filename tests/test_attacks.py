@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
+from app.sage import cgroups
 from app.settings import ROOT
 from app.wire.messages_pb2 import Finished, Restart, State
 from tests import host
@@ -20,6 +21,7 @@ REFUSED_CALLS = {  # numbers of x86-64
     "open_by_handle_at": 304, "setns": 308, "process_vm_readv": 310, "bpf": 321,
     "userfaultfd": 323, "io_uring_setup": 425, "open_tree": 428,
 }  # fmt: skip
+WATCHED = set(cgroups.NAMES.values())  # at intervals, where there are no control groups
 DAEMON = "98765"  # seconds that a daemon here would sleep
 
 
@@ -32,7 +34,7 @@ def sandboxed(site: RunningSite, person: SignedIn) -> None:
     found = answer.json()["protection"]
     assert found
     for name, state in found.items():
-        if state != "on":
+        if state != "on" and name not in WATCHED:
             host.missing(f"{name} ({state})")
 
 

@@ -153,7 +153,7 @@ def find(*, server: str, wanted: str = "", mounts: Path = MOUNTS) -> Cgroups:
             places.append(_place(controller, server, wanted, mounts))
             report[NAMES[controller]] = "on"
         except OSError as error:
-            report[NAMES[controller]] = f"off: no control group: {error}"
+            report[NAMES[controller]] = f"off, watched at intervals: no control group: {error}"
     return Cgroups(_merged(places), report)
 
 

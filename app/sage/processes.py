@@ -44,9 +44,10 @@ class Table:
     def total(self, pid: int) -> Total:
         """Of the session that `pid` belongs to. Memory that forks share counts for each."""
         members = list(self._members(pid))
+        ours = sum(member.namespace != self._own for member in members[:1])  # its namespace's init
         return Total(
             cpu_seconds=sum(member.cpu_seconds for member in members),
-            processes=sum(member.threads for member in members),
+            processes=sum(member.threads for member in members) - ours,
             memory=sum(member.memory for member in members),
         )
 
@@ -66,6 +67,14 @@ class Table:
             if each.parent in family:
                 family.add(each.pid)
         yield from (self._found[each] for each in family)
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of memory of one process, as in `Process`; 0 if it is gone."""
+    try:
+        return _process(pid).memory
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def pid_of(pidfd: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.sage.cgroups import Group
-from app.sage.processes import Table, pid_of
+from app.sage.processes import Table, memory_of, pid_of
 from app.settings import Limits
 from app.wire.messages_pb2 import Usage
 
@@ -43,7 +43,7 @@ class Gauge:
         self._process = process
         self._group = group
         self._pid = pid_of(process)
-        self._before: int | None = None  # bytes of memory at the first look
+        self._before = memory_of(self._pid)  # what it has from the zygote
 
     @property
     def home(self) -> int:
@@ -80,9 +80,7 @@ class Gauge:
 
     def _memory_of_processes(self, table: Table, limit: int) -> int:
         """The growth since the fork; counted exactly when that might be too much."""
-        memory = table.total(self._pid).memory
-        self._before = memory if self._before is None else self._before
-        growth = max(0, memory - self._before)
+        growth = max(0, table.total(self._pid).memory - self._before)
         return growth if growth < limit / 2 else table.private_memory(self._pid)
 
     def _disk(self, limit: int) -> tuple[int, int]:

@@ -97,7 +97,8 @@ class WebSocket:
             except TimeoutError:
                 if last_try:
                     raise Closed("the browser fell silent") from None
-                self._send_data(self._connection.send(Ping()))
+                with self._sending:
+                    self._send_data(self._connection.send(Ping()))
             except OSError as error:
                 raise Closed(str(error)) from error
             else:
