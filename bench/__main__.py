@@ -21,6 +21,8 @@ from bench.ours import Salvus
 from tests.host import short_folder
 
 MILLI = 1000
+HARD = "pari(next_prime(10^45) * next_prime(3*10^45)).factor()"
+PLOTTED = "plot(sin(x), (x, 0, 1)).show(); integrate(x^2*sin(x), x)"
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,23 @@ def _p99(system: System, session: Session) -> float:
     return measures.percentile(measures.round_trips(session), 99) * MILLI
 
 
-def _prints(system: System, session: Session) -> float:
-    times = [measures.prints(session) for _ in range(5)]
-    if not all(complete for _, complete in times):
-        return float("nan")
-    return statistics.median(seconds for seconds, _ in times)
+def _prints(how: str = "") -> Callable[[System, Session], float]:
+    def measure(system: System, session: Session) -> float:
+        times = [measures.prints(session, how) for _ in range(5)]
+        if not all(complete for _, complete in times):
+            return math.nan
+        return statistics.median(seconds for seconds, _ in times)
+
+    return measure
+
+
+def _death(system: System, session: Session) -> float:
+    times = []
+    for _ in range(7):
+        victim = system.open()
+        victim.run("2+2")
+        times.append(measures.death(victim))
+    return statistics.median(times) * MILLI
 
 
 def _flood(system: System, session: Session) -> float:
@@ -60,12 +74,25 @@ def _flood(system: System, session: Session) -> float:
     return speed if complete else 0.0
 
 
-def _interrupt(system: System, session: Session) -> float:
-    return statistics.median(measures.interrupt(session) for _ in range(7)) * MILLI
+def _interrupt(code: str) -> Callable[[System, Session], float]:
+    return lambda system, session: (
+        statistics.median(measures.interrupt(session, code) for _ in range(7)) * MILLI
+    )
 
 
-def _memory(count: int) -> Callable[[System, Session], float]:
-    return lambda system, session: measures.private_memory(system, count)
+def _memory(count: int, code: str = "2+2") -> Callable[[System, Session], float]:
+    return lambda system, session: measures.private_memory(system, count, code)
+
+
+def _idle_page(system: System, session: Session) -> float:
+    """Private memory of the app server for one more open page, of 200."""
+    assert isinstance(system, Salvus)
+    before = system.app_server_memory()
+    pages = [system.open() for _ in range(200)]
+    after = system.app_server_memory()
+    for page in pages:
+        page.close()
+    return (after - before) / 200 / 1024
 
 
 ROWS = {
@@ -73,14 +100,20 @@ ROWS = {
     "burst": Row("20 sessions at once: the last result", "s", "≤ 0.25", _burst),
     "p50": Row("warm 1+1, p50", "ms", "≤ 2", _p50),
     "p99": Row("warm 1+1, p99", "ms", "≤ 5", _p99),
-    "prints": Row("for i in range(10^4): print(i)", "s", "≤ 0.05", _prints),
+    "prints": Row("for i in range(10^4): print(i)", "s", "≤ 0.05", _prints()),
+    "flushed": Row("the same with flush=True", "s", "≤ 0.5", _prints(", flush=True")),
     "flood": Row("20 MB of output (0: incomplete)", "MB/s", "≥ 100", _flood),
-    "interrupt": Row("interrupt while True: pass, median", "ms", "≤ 10", _interrupt),
+    "interrupt": Row("interrupt while True: pass", "ms", "≤ 10", _interrupt("while True: pass")),
+    "factor": Row("interrupt a factorisation in PARI", "ms", "≤ 70", _interrupt(HARD)),
+    "death": Row("session dies → told", "ms", "≤ 50", _death),
     "memory1": Row("private memory, 1 idle session", "MiB", "≤ 8", _memory(1)),
     "memory10": Row("private memory each, 10 idle", "MiB", "≤ 8", _memory(10)),
     "memory50": Row("private memory each, 50 idle", "MiB", "≤ 8", _memory(50)),
+    "plotted": Row("private memory after a plot, an integral", "MiB", "≤ 25", _memory(1, PLOTTED)),
+    "page": Row("app server's memory of an idle page", "KiB", "≤ 40", _idle_page),
 }
-TOO_LARGE_FOR_JUPYTER = ("memory10", "memory50")  # gigabytes, for the same figure
+# Gigabytes for the same figure; a run that never ends; another kind of server.
+NOT_FOR_JUPYTER = ("memory10", "memory50", "death", "page")
 
 
 @click.command()
@@ -109,7 +142,7 @@ def _print_row(key: str, systems: list[System], sessions: list[Session]) -> None
     row = ROWS[key]
     figures = []
     for system, session in zip(systems, sessions, strict=True):
-        if system.name == "Salvus" or key not in TOO_LARGE_FOR_JUPYTER:
+        if system.name == "Salvus" or key not in NOT_FOR_JUPYTER:
             try:
                 figures.append(row.measure(system, session))
             except (WebSocketException, RequestException) as error:

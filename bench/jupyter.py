@@ -108,10 +108,6 @@ class Jupyter:
             lambda method, path: self._ask(method, f"/api/kernels/{kernel}{path}"),
         )
 
-    def session_processes(self) -> list[psutil.Process]:
-        assert self._process is not None
-        return psutil.Process(self._process.pid).children()
-
     def _ask(self, method: str, path: str, **keys: Any) -> requests.Response:
         response = requests.request(
             method,
@@ -173,6 +169,9 @@ class Kernel:
 
     def interrupt(self) -> None:
         self._ask("POST", "/interrupt")
+
+    def close(self) -> None:
+        self._socket.close()
 
     def end(self) -> None:
         self._socket.close()

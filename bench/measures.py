@@ -12,6 +12,7 @@ import psutil
 
 LINES = "".join(f"{i}\n" for i in range(10**4))
 MEBI = 1 << 20
+NAME = "measured"  # of a session's process, as it calls itself
 
 
 class Session(Protocol):
@@ -19,6 +20,7 @@ class Session(Protocol):
     def finish(self, order: str) -> str: ...
     def run(self, code: str) -> str: ...
     def interrupt(self) -> None: ...
+    def close(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -26,7 +28,6 @@ class System(Protocol):
     name: str
 
     def open(self) -> Session: ...
-    def session_processes(self) -> list[psutil.Process]: ...
 
 
 def first_result(system: System) -> float:
@@ -66,16 +67,23 @@ def round_trips(session: Session, count: int = 200) -> list[float]:
     return times
 
 
-def prints(session: Session) -> tuple[float, bool]:
-    """10^4 lines: the time, and whether all came, in order."""
+def prints(session: Session, how: str = "") -> tuple[float, bool]:
+    """10^4 lines: the time, and whether all came, in order. `how`: further arguments of print."""
     began = time.perf_counter()
-    printed = session.run("for i in range(10^4): print(i)")
+    printed = session.run(f"for i in range(10^4): print(i{how})")
     return time.perf_counter() - began, printed == LINES
 
 
-def interrupt(session: Session) -> float:
-    """From the request to the end of `while True: pass`."""
-    order = session.start("while True: pass")
+def death(session: Session) -> float:
+    """From the end of a session's process to the client's word of it, with what leads there."""
+    began = time.perf_counter()
+    session.run("import os; os._exit(int(1))")
+    return time.perf_counter() - began
+
+
+def interrupt(session: Session, code: str) -> float:
+    """From the request to the end of `code`, which takes for ever."""
+    order = session.start(code)
     time.sleep(0.3)
     began = time.perf_counter()
     session.interrupt()
@@ -90,17 +98,16 @@ def flood(session: Session) -> tuple[float, bool]:
     return 20 / (time.perf_counter() - began), len(printed) == 20_000_000
 
 
-def private_memory(system: System, count: int) -> float:
-    """Private memory of one of `count` idle sessions that ran `2+2`: the mean."""
-    before = {process.pid for process in system.session_processes()}
+def private_memory(system: System, count: int, code: str = "2+2") -> float:
+    """Private memory of one of `count` idle sessions that ran `code`: the mean."""
     sessions = [system.open() for _ in range(count)]
     for session in sessions:
-        session.run("2+2")
+        session.run(code)
+        session.run(f"with open('/proc/self/comm', 'w') as f: f.write('{NAME}')")
     time.sleep(1)
-    processes = system.session_processes()
-    # Spares look alike but have run nothing: the newest processes are left out.
-    served = [process for process in processes if process.pid not in before] or processes
-    figures = [_private(process.pid) for process in served[: max(1, count)]]
+    named = [each for each in psutil.process_iter(["name"]) if each.info["name"] == NAME]
+    assert len(named) == count
+    figures = [_private(process.pid) for process in named]
     for session in sessions:
         session.end()
     return statistics.mean(figures) / MEBI

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-import psutil
-
 from tests.page_client import Page, SignedIn
 from tests.running_site import RunningSite, supervised
 
@@ -17,7 +15,9 @@ class Salvus:
     name = "Salvus"
 
     def __init__(self, folder: Path) -> None:
-        self._site: RunningSite = supervised(folder, sage_warm_up="true")
+        self._site: RunningSite = supervised(
+            folder, sage_warm_up="true", sage_max_sessions="500", limits_sessions="500"
+        )
         self._person: SignedIn | None = None
 
     def __enter__(self) -> Salvus:
@@ -37,17 +37,9 @@ class Salvus:
         assert self._person is not None
         return Worksheet(Page(self._person, self._person.new_worksheet()))
 
-    def session_processes(self) -> list[psutil.Process]:
-        """Sessions, the spares included: children of the zygote, oldest first.
-
-        The first process of each one's pid namespace, a `sleep`, has 0.1 MiB and is left out.
-        """
-        python = [each for each in self._site.processes("-m app.sage.zygote") if _is_python(each)]
-        return [each for each in python[0].children() if _is_python(each)]
-
-
-def _is_python(process: psutil.Process) -> bool:
-    return "python" in Path(process.exe()).name
+    def app_server_memory(self) -> int:
+        """Bytes that its worker shares with nobody."""
+        return int(self._site.processes("gunicorn")[-1].memory_full_info().uss)
 
 
 class Worksheet:
@@ -70,6 +62,10 @@ class Worksheet:
 
     def interrupt(self) -> None:
         self._page.interrupt()
+
+    def close(self) -> None:
+        """Close the page; the session lives on."""
+        self._page.close()
 
     def end(self) -> None:
         """End the process: a worksheet that is left keeps its session."""

@@ -61,16 +61,24 @@ TRIAL = Bounds(
 
 class Sandbox:
     def __init__(
-        self, *, root: str, hidden: list[str], filters: dict[str, bytes], first_uid: int
+        self,
+        *,
+        root: str,
+        hidden: list[str],
+        filters: dict[str, bytes],
+        first_uid: int,
+        without: list[str],
     ) -> None:
         """`root`: an empty folder to build in; `hidden`: folders that sessions must not see;
         `filters`: compiled, for sessions that are "closed" and that are "open" to a network;
-        `first_uid`: the uid of session number 0.
+        `first_uid`: the uid of session number 0; `without`: protections to leave out, which
+        is for measuring what each of them costs.
         """
         self._root = root
         self._hidden = hidden
         self._filters = filters
         self._first_uid = first_uid
+        self._without = without
         self._as_root = os.geteuid() == 0 and _maps_all_users()
         self._own_pids = -1
         self._furniture: list[str] = []
@@ -194,6 +202,7 @@ class Sandbox:
         os.waitpid(pid, 0)
         self.end(init)
         self.report |= json.loads(said) if said else {"sandbox": "off: its trial died"}
+        self.report |= dict.fromkeys(self._without, "off: left out")
 
     def _try(self, writing: int) -> NoReturn:
         found = {}
@@ -318,6 +327,7 @@ def from_options(options: dict[str, object]) -> Sandbox:
         hidden=found["hidden"],
         filters={name: base64.b64decode(text) for name, text in found["filters"].items()},
         first_uid=found["first_uid"],
+        without=found.get("without", []),
     )
 
 
