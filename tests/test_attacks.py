@@ -253,3 +253,14 @@ def test_random_numbers_differ_between_sessions(page: Page, person: SignedIn) ->
     other.close()
     assert len(ours) == len(theirs) == 6
     assert not set(ours) & set(theirs)
+
+
+def test_a_flood_of_output_is_cut_and_slows_nobody_down(page: Page, person: SignedIn) -> None:
+    run = page.start("while True: print('x' * 10_000)")
+    page.until(lambda m: m.frame.HasField("truncated"))
+    other = Page(person, person.new_worksheet())
+    still_works(other)
+    other.close()
+    page.interrupt(run)
+    assert page.finish(run).status == Finished.INTERRUPTED
+    still_works(page)
