@@ -38,6 +38,7 @@ from app.wire.messages_pb2 import Bounds, Fork, Message, Opened, Ready
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between a zygote's death and the next one
 STEADY = 60.0  # seconds after which a zygote counts as having worked
+REFILL_PAUSE = 0.05  # seconds that a new session has the processors to itself, if spares are left
 SPARE_RETRY = 1.0  # seconds until a spare that died is replaced
 UPGRADE_SECONDS = 5.0  # between looks whether Sage was replaced by another version
 QUIET_LOOKS = 10  # a session that does nothing is looked at every so many times
@@ -247,7 +248,7 @@ class Pool:
         if not waits and session.spawner is None:
             self._fork(session)
         self._show_places()
-        gevent.spawn(self._refill)
+        gevent.spawn_later(REFILL_PAUSE if stock else 0, self._refill)
 
     def _serve(
         self, session: Session, timeline: Timeline, person: Person, limits: Limits
