@@ -29,6 +29,7 @@ from app.browsers import Browsers
 from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
+from app.evaluations import Evaluations
 from app.nodes import Node
 from app.sage import cgroups, protections
 from app.sage.census import Census
@@ -173,6 +174,7 @@ class Site:
             settings=settings,
             database=self.database,
             sessions=self._sessions,
+            evaluations=Evaluations(nodes=delivery.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
             snapshot=self.snapshot,
             token=self._token,

@@ -54,6 +54,7 @@ class Node:
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self.failure = "not yet reached"
         self.protections: dict[str, str] = {}  # of its sessions: "on", or why not
+        self.language = ""  # of its sessions
 
     @property
     def is_up(self) -> bool:
@@ -135,6 +136,7 @@ class Node:
             )
             hello = stream.expect_hello(self._wire.hello_seconds)
             self.protections = dict(hello.protections)
+            self.language = hello.language
         except BaseException:
             stream.close()
             raise

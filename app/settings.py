@@ -133,6 +133,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Service:
+    anonymous: bool = key(False)
+    seconds: float = key(30.0, between(0.1, 3600))
+    max_code: int = key(65_000, between(1, 1 << 24))
+    runs_per_minute: int = key(60, between(1, 1_000_000))
+    at_once: int = key(20, between(1, 100_000))
+    wait_seconds: float = key(10.0, between(0, 600))
+    remember_seconds: float = key(86400.0, between(1, 30 * 86400))
+    origins: tuple[str, ...] = key(())
+
+
+@dataclass(frozen=True)
 class Wire:
     max_message: int = key(1 << 24, between(1 << 16, 1 << 30))
     window: int = key(1 << 20, between(1 << 16, 1 << 28))
@@ -181,6 +193,7 @@ class Settings:
     app: App = App()
     sage: Sage = Sage()
     limits: Limits = Limits()
+    service: Service = Service()
     wire: Wire = Wire()
     database: Database = Database()
     memcached: Memcached = Memcached()

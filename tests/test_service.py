@@ -1,105 +1,184 @@
-"""The rules of supervision, as tables: no clock, no process."""
+"""`POST /service`: one answer for one piece of code, for whoever may ask, as often as they may."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+import requests
 
-from supervisor import service
-from supervisor.service import Action, History, Rules, State
+from app.settings import ROOT
+from app.web.service import Rate
+from tests import host
+from tests.page_client import PATIENCE, SignedIn
+from tests.running_site import RunningSite, supervised
 
-RULES = Rules(
-    start_seconds=10,
-    stop_seconds=5,
-    probe_seconds=1,
-    hung_seconds=3,
-    restarts=2,
-    restart_window=60,
-)
-STARTING = service.started(History(), 100.0)
-UP = service.answered(STARTING, 101.0)
-STOPPING = service.stopping(UP, 110.0, "hung")
-DEAD = service.died(UP, RULES, 120.0, "ended by SIGKILL")
-DISMISSED = service.unwanted(UP, 110.0)
+SISTER = "https://sister.example.org"
+
+
+@pytest.fixture(scope="module")
+def public() -> Iterator[RunningSite]:
+    """A site that evaluates for everybody."""
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        host.missing("Sage (.venv-sage)")
+    with host.short_folder() as folder:
+        running = supervised(
+            folder,
+            service_anonymous="true",
+            service_seconds="1",
+            service_runs_per_minute="10000",
+            service_origins=SISTER,
+            sage_sample_seconds="0.1",
+            limits_anonymous_memory="300000000",
+            limits_anonymous_run_output="100000",
+        )
+        running.start()
+        yield running
+        running.stop()
+
+
+def ask(running: RunningSite, code: str, **options: Any) -> requests.Response:
+    return requests.post(
+        f"http://127.0.0.1:{running.port}/service",
+        **({"data": {"code": code}} | options),
+        timeout=PATIENCE,
+    )
+
+
+def evaluated(running: RunningSite, code: str) -> dict[str, Any]:
+    answer = ask(running, code)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_what_is_printed_and_the_last_value_come(public: RunningSite) -> None:
+    found = evaluated(public, "print('one')\nimport sys; sys.stderr.write('two\\n')\n2^100")
+    assert found["success"] is True
+    assert found["stdout"] == "one\n1267650600228229401496703205376\n"
+    assert found["stderr"] == "two\n"
+    reply = found["execute_reply"]
+    assert reply["status"] == "ok"
+    assert reply["result"]["text/plain"] == "1267650600228229401496703205376"
+    assert "text/latex" in reply["result"]
+    assert found["language"].startswith("SageMath")
+
+
+def test_json_is_understood_too(public: RunningSite) -> None:
+    assert ask(public, "", data=None, json={"code": "6*7"}).json()["stdout"] == "42\n"
+
+
+def test_errors_come_with_their_traceback(public: RunningSite) -> None:
+    found = evaluated(public, "print('before'); 1/0")
+    assert found["success"] is False
+    assert found["stdout"] == "before\n"
+    reply = found["execute_reply"]
+    assert (reply["status"], reply["ename"]) == ("error", "ZeroDivisionError")
+    assert "\x1b" not in "".join(reply["traceback"])
+
+
+def test_nothing_is_kept_between_two(public: RunningSite) -> None:
+    assert evaluated(public, "secret = 7; open('f', 'w').write('x')")["success"]
+    assert evaluated(public, "print(secret)")["execute_reply"]["ename"] == "NameError"
+    assert evaluated(public, "open('f')")["execute_reply"]["ename"] == "FileNotFoundError"
 
 
 @pytest.mark.parametrize(
-    ("history", "now", "action", "seconds"),
+    ("code", "reason"),
     [
-        (History(), 0.0, Action.START, 0),
-        (STARTING, 100.0, Action.PROBE, 0),
-        (service.silent(STARTING, 100.0, "refused"), 100.04, Action.REST, 0.06),
-        (service.silent(STARTING, 109.9, "refused"), 110.0, Action.STOP, 0),
-        (UP, 101.5, Action.REST, 0.5),
-        (UP, 102.0, Action.PROBE, 0),
-        (service.silent(UP, 103.9, "no answer"), 104.0, Action.STOP, 0),
-        (service.answered(UP, 103.9), 104.0, Action.REST, 0.9),
-        (STOPPING, 112.0, Action.REST, 3.0),
-        (STOPPING, 115.0, Action.KILL, 0),
-        (service.killed(STOPPING), 116.0, Action.REST, math.inf),
-        (DEAD, 120.0, Action.REST, service.FIRST_PAUSE),
-        (DEAD, 121.0, Action.START, 0),
-        (DISMISSED, 110.0, Action.STOP, 0),
-        (service.unwanted(DEAD, 121.0), 500.0, Action.REST, math.inf),
-        (service.refused(History(), RULES, 0.0, "no program"), 500.0, Action.REST, math.inf),
-        (service.refused(DEAD, RULES, 121.0, "port in use"), 122.0, Action.START, 0),
+        ("while True: pass", "limit of a run's time: used 1."),
+        ("import os; os._exit(3)", "exit code 3"),
+        ("import os, time\nfor i in range(4):\n  if os.fork() == 0: b = bytearray(int(150*10^6));"
+         " time.sleep(float(60))\ntime.sleep(float(60))", "limit of memory: used"),
+    ],
+)  # fmt: skip
+def test_limits_are_told(public: RunningSite, code: str, reason: str) -> None:
+    found = evaluated(public, code)
+    assert found["success"] is False
+    assert reason in found["execute_reply"]["reason"]
+
+
+def test_output_is_cut_visibly(public: RunningSite) -> None:
+    found = evaluated(public, "for i in range(1000): print('x' * 1000)")
+    assert len(found["stdout"]) <= 100_000
+    assert found["execute_reply"]["truncated"] is True
+
+
+def test_what_everybody_asks_is_remembered_but_not_what_failed(public: RunningSite) -> None:
+    code = "from random import random as r; print(r())"
+    assert evaluated(public, code)["stdout"] == evaluated(public, code)["stdout"]
+    person = SignedIn(public.new_address())
+    address = f"{person.origin}/service"
+    mine = [
+        person.http.post(
+            address, data={"code": code}, headers={"Origin": person.origin}, timeout=PATIENCE
+        ).json()["stdout"]
+        for _ in range(2)
+    ]
+    assert mine[0] != mine[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"data": {}}, 400),
+        ({"data": {"code": " "}}, 400),
+        ({"data": None, "json": ["code"]}, 400),
+        ({"data": None, "json": {"code": 7}}, 400),
+        ({"data": "{", "headers": {"Content-Type": "application/json"}}, 400),
+        ({"data": {"code": "1" * 65_001}}, 413),
     ],
 )
-def test_next_step(history: History, now: float, action: Action, seconds: float) -> None:
-    step = service.next_step(history, RULES, now, ready=True, clear=True)
-    assert step.action is action
-    assert step.seconds == pytest.approx(seconds)
+def test_bad_requests_are_told_so(
+    public: RunningSite, options: dict[str, Any], status: int
+) -> None:
+    answer = ask(public, "", **options)
+    assert answer.status_code == status
+    assert answer.json()["success"] is False
 
 
-def test_a_service_waits_for_what_it_needs() -> None:
-    step = service.next_step(History(), RULES, 0.0, ready=False, clear=True)
-    assert step.action is Action.REST
+def test_a_page_of_another_site_can_not_use_somebody_s_cookie(public: RunningSite) -> None:
+    person = SignedIn(public.new_address())
+    answer = person.http.post(
+        f"{person.origin}/service",
+        data={"code": "1"},
+        headers={"Origin": "https://evil.example.org"},
+        timeout=PATIENCE,
+    )
+    assert answer.status_code == 403
 
 
-def test_a_service_is_not_stopped_before_those_that_need_it() -> None:
-    step = service.next_step(DISMISSED, RULES, 110.0, ready=True, clear=False)
-    assert step.action is Action.REST
+def test_named_sites_may_read_the_answer(public: RunningSite) -> None:
+    shared = ask(public, "1", headers={"Origin": SISTER}).headers
+    assert shared["Access-Control-Allow-Origin"] == SISTER
+    other = ask(public, "1", headers={"Origin": "https://evil.example.org"}).headers
+    assert "Access-Control-Allow-Origin" not in other
 
 
-def test_a_long_silence_of_ours_is_not_blamed_on_the_service() -> None:
-    """After we were suspended, a service is asked before it is judged."""
-    history = service.started(History(), 100.0)
-    step = service.next_step(history, RULES, 5000.0, ready=True, clear=True)
-    assert step.action is Action.PROBE
+def test_many_at_once_are_each_right(public: RunningSite) -> None:
+    def one(number: int) -> bool:
+        return bool(evaluated(public, f"print({number}^2)")["stdout"] == f"{number**2}\n")
+
+    with ThreadPoolExecutor(20) as threads:
+        assert all(threads.map(one, range(60)))
 
 
-def test_a_flapping_service_is_given_up() -> None:
-    history, states = History(), []
-    for now in (10.0, 30.0, 50.0):
-        history = service.answered(service.started(history, now), now + 1)
-        history = service.died(history, RULES, now + 2, "exited with code 1")
-        states.append(history.state)
-    assert states == [State.BACKING_OFF, State.BACKING_OFF, State.GAVE_UP]
-    assert history.reason == "died 3 times in a row: exited with code 1"
+def test_strangers_are_turned_away_unless_the_operator_wants_them(site: RunningSite) -> None:
+    answer = ask(site, "1")
+    assert answer.status_code == 403
+    assert "[service] anonymous" in answer.json()["error"]
+    token = next(site.data_dir.rglob("token")).read_text().strip()
+    tool = ask(site, "6*7", headers={"Authorization": f"Bearer {token}"})
+    assert tool.json()["stdout"] == "42\n"
 
 
-def test_deaths_far_apart_are_forgiven() -> None:
-    history = History()
-    for now in (0.0, 1000.0, 2000.0, 3000.0):
-        history = service.answered(service.started(history, now), now)
-        history = service.died(history, RULES, now + RULES.restart_window, "ended by SIGKILL")
-        assert history.deaths == 1
-
-
-def test_the_reason_says_what_led_to_the_end() -> None:
-    history = service.stopping(UP, 110.0, "hung: no answer for 3 s")
-    history = service.died(service.killed(history), RULES, 116.0, "ended by SIGKILL")
-    assert history.reason == "hung: no answer for 3 s; did not stop, killed; ended by SIGKILL"
-
-
-@pytest.mark.parametrize(
-    ("deaths", "seconds"), [(0, 0.0), (1, 0.2), (2, 0.4), (5, 3.2), (9, 10.0), (10_000, 10.0)]
-)
-def test_pauses_grow_up_to_a_limit(deaths: int, seconds: float) -> None:
-    assert service.pause_after(deaths) == pytest.approx(seconds)
-
-
-def test_dismissing_what_is_not_running_stops_it_at_once() -> None:
-    assert service.unwanted(replace(DEAD), 121.0).state is State.STOPPED
+def test_a_rate_is_kept_for_each_address() -> None:
+    rate = Rate(per_minute=6)
+    assert [rate.wait_seconds("a", 0.0) for _ in range(6)] == [0.0] * 6
+    assert rate.wait_seconds("a", 0.0) == pytest.approx(10)
+    assert rate.wait_seconds("b", 0.0) == 0
+    assert rate.wait_seconds("a", 5.0) == pytest.approx(5)
+    assert rate.wait_seconds("a", 10.1) == 0
+    assert rate.wait_seconds("a", 10.1) > 9

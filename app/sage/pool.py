@@ -19,6 +19,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -33,6 +34,7 @@ from app.sage.session import Reply, Session, end_runs
 from app.sage.spawner import Listeners, Spawner
 from app.sage.splitter import MARK_SIZE
 from app.sage.timeline import Timeline
+from app.sage.transcript import Transcript
 from app.settings import Limits, Settings
 from app.wire.messages_pb2 import Bounds, Fork, Message, Opened, Ready
 
@@ -176,6 +178,33 @@ class Pool:
             session.substitute = stock.pop(0)
             gevent.spawn(self._refill)
         session.ask(question, reply)
+
+    def lend(self, kind: str, seconds: float) -> tuple[Session, Transcript]:
+        """A fresh session for one run of so many seconds; whoever gets it kills it.
+
+        Raises PoolError when there is no place for it.
+        """
+        limits = replace(self._settings.limits_of(kind), run_seconds=seconds)
+        stock = self._stocks[_key(limits)]
+        session = stock.pop(0) if stock else self._new(limits)
+        claim = Claim(session.id, "", self._settings.sage.max_sessions)
+        if reason := self._places.obstacle(claim):
+            self._give_back(session, stock)
+            raise PoolError(f"{reason}; try again in a moment")
+        self._places.ask(claim)
+        transcript = Transcript(Opened(session=session.id, language=self.language, kind=kind))
+        session.serve(transcript, limits)
+        if session.spawner is None:
+            self._fork(session)
+        gevent.spawn(self._refill)
+        return session, transcript
+
+    def _give_back(self, session: Session, stock: list[Session]) -> None:
+        """Nobody has used it."""
+        if session.spawner is not None:
+            stock.insert(0, session)
+        else:
+            session.kill("there is no place for it")
 
     def end(self, worksheet: str) -> None:
         """End the session of a worksheet if it has one, or take it out of the queue."""
@@ -325,8 +354,8 @@ class Pool:
                     log.error("a spare session died: %s", session.end_reason)
                     gevent.spawn_later(SPARE_RETRY, self._refill)
         if session.journal is not None:
-            timeline = self.timeline(session.journal.opened.worksheet)
-            if timeline.live is session:
+            timeline = self._timelines.get(session.journal.opened.worksheet)
+            if timeline is not None and timeline.live is session:
                 timeline.live = None
         self._dismiss_substitute(session)
         self._places.leave(session.id)

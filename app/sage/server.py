@@ -17,6 +17,7 @@ from collections.abc import Callable
 import gevent
 from gevent.server import StreamServer
 
+from app.sage.evaluation import Evaluator
 from app.sage.places import Person
 from app.sage.pool import Pool, PoolError
 from app.sage.session import Session
@@ -45,6 +46,7 @@ class SageServer:
         self._settings = settings
         self._token = token
         self._context = context
+        self._evaluator = Evaluator(pool=pool, settings=settings.service)
         self._node = f"{settings.sage.host}:{settings.sage.port}"
         self._server = StreamServer(
             (settings.sage.host, settings.sage.port), self._serve, backlog=1024
@@ -73,7 +75,8 @@ class SageServer:
         )
         try:
             self._welcome(stream)
-            Connection(stream, self._pool, self._settings.wire.window).serve()
+            window = self._settings.wire.window
+            Connection(stream, self._pool, self._evaluator, window).serve()
         except ProtocolError as error:
             log.warning("%s:%d: %s", *address[:2], error)
             self._part(stream, str(error))
@@ -95,6 +98,7 @@ class SageServer:
             node=self._node,
             role="sage",
             protections=self._pool.protections,
+            language=self._pool.language,
         )
         stream.send(Message(hello=ours))
 
@@ -110,9 +114,12 @@ class SageServer:
 class Connection:
     """One app server's stream and the viewers on its channels."""
 
-    def __init__(self, stream: Stream, pool: Pool, window: int) -> None:
+    def __init__(
+        self, stream: Stream, pool: Pool, evaluator: Evaluator, window: int
+    ) -> None:
         self._stream = stream
         self._pool = pool
+        self._evaluator = evaluator
         self._window = window
         self._viewers: dict[int, Viewer] = {}
         self._actions: dict[str, Callable[[Viewer, Message], None]] = {
@@ -170,6 +177,9 @@ class Connection:
             return
         if kind == "read_file":
             self._read_file(message)
+            return
+        if kind == "evaluate":
+            gevent.spawn(self._evaluate, message)
             return
         viewer = self._viewers.get(message.channel)
         if viewer is None:
@@ -233,6 +243,19 @@ class Connection:
             viewer.start(order.session, order.after)
         else:
             viewer.send(Message(gone=Gone()))
+
+    def _evaluate(self, message: Message) -> None:
+        """In a greenlet of its own: it takes as long as the code does."""
+        try:
+            answer = Message(evaluated=self._evaluator.evaluate(message.evaluate))
+        except PoolError as error:
+            refused = Refused(reason=str(error), about=message.evaluate.request)
+            answer = Message(refused=refused)
+        answer.channel = message.channel
+        try:
+            self._stream.send(answer)
+        except OSError:
+            pass  # whoever asked has gone
 
     def _read_file(self, message: Message) -> None:
         order = message.read_file

@@ -29,6 +29,7 @@ from app.sage.processes import Table
 from app.sage.proxy import Proxy
 from app.sage.spawner import Spawner
 from app.sage.splitter import Splitter
+from app.sage.transcript import Transcript
 from app.sage.usage import Excess, Gauge, Use, excess, memory_excess, meters
 from app.settings import Limits
 from app.wire.decoder import ProtocolError
@@ -77,7 +78,7 @@ class Session:
         self.number = number  # which no other living session of the pool has
         self.secret = secret
         self.limits = limits
-        self.journal: Journal | None = None
+        self.journal: Journal | Transcript | None = None
         self.spawner: Spawner | None = None  # it was asked for our process
         self.group: Group | None = None
         self.substitute: Session | None = None  # answers questions while this one computes
@@ -113,8 +114,8 @@ class Session:
 
     # -- What is asked of it -----------------------------------------------------
 
-    def serve(self, journal: Journal, limits: Limits) -> None:
-        """Work for a worksheet from now on: `journal` takes everything."""
+    def serve(self, journal: Journal | Transcript, limits: Limits) -> None:
+        """Work for somebody from now on: `journal` takes everything."""
         self.journal, self.limits = journal, limits
         self._began = self._active = time.monotonic()
         self._show_state()
@@ -434,7 +435,7 @@ class Session:
                 return
             except OSError as error:
                 self._show_state(f"output waits: the server's disk: {error.strerror}")
-                log.error("session %s: %s: %s", self.id, self.journal.path, error.strerror)
+                log.error("session %s: its journal: %s", self.id, error.strerror)
                 gevent.sleep(DISK_RETRY)
 
     def _keep_finished(
@@ -505,7 +506,7 @@ class Session:
                 end_runs(self.journal, reason, self._open_runs(), status)
                 self.journal.end(reason, time.time())
             except OSError as error:
-                log.error("session %s: %s: %s", self.id, self.journal.path, error.strerror)
+                log.error("session %s: its journal: %s", self.id, error.strerror)
         self._waiting.clear()
         self._current = None
         self._on_end(self)
@@ -537,7 +538,10 @@ def _partial(answer: Message) -> Message:
 
 
 def end_runs(
-    journal: Journal, reason: str, runs: list[str], status: Finished.Status = Finished.DIED
+    journal: Journal | Transcript,
+    reason: str,
+    runs: list[str],
+    status: Finished.Status = Finished.DIED,
 ) -> None:
     """Give `runs` their last frame: they will not go on. Raises OSError."""
     for run in runs:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import flask
 
 from app.db import Database
+from app.evaluations import Evaluations
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
-from app.web import files, pages, status
+from app.web import files, pages, service, status
 from app.web.access import Access
 from app.web.socket import Sockets
 from app.web.status import Snapshot
@@ -20,6 +21,7 @@ def create_app(
     settings: Settings,
     database: Database,
     sessions: Sessions,
+    evaluations: Evaluations,
     sockets: Sockets,
     snapshot: Callable[[], Snapshot],
     token: str,
@@ -35,6 +37,7 @@ def create_app(
     app.before_request(Access(database=database, settings=settings, token=token).check)
     pages.register(app, database=database, settings=settings)
     files.register(app, database=database, sessions=sessions)
+    service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot)
     sockets.register(app)
 

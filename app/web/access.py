@@ -19,7 +19,8 @@ from app.db import Database, Unavailable
 from app.settings import Settings
 
 OPEN_TO_ALL = ("alive", "static")
-OPEN_TO_TOOLS = ("status",)
+OPEN_TO_TOOLS = ("status", "service")
+OPEN_TO_STRANGERS = ("service",)  # which looks itself at who asks
 SEEN_LIMIT = 10_000  # cookies remembered
 
 
@@ -38,10 +39,14 @@ class Access:
         if request.endpoint in OPEN_TO_ALL:
             return None
         if request.endpoint in OPEN_TO_TOOLS and self._is_tool(request):
+            flask.g.account, flask.g.kind = "", "owner"
             return None
         if request.method == "GET" and "token" in request.args and not self._account(request):
             return self._sign_in(request)
         account = self._account(request)
+        if account is None and request.endpoint in OPEN_TO_STRANGERS:
+            flask.g.account, flask.g.kind = "", "anonymous"
+            return None
         if account is None:
             flask.abort(403)
         flask.g.account, flask.g.kind = account.id, account.kind

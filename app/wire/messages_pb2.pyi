@@ -90,7 +90,7 @@ class Message(_message.Message):
     def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("version", "token", "node", "role", "protections")
+    __slots__ = ("version", "token", "node", "role", "protections", "language")
     class ProtectionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -103,12 +103,14 @@ class Hello(_message.Message):
     NODE_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     version: int
     token: str
     node: str
     role: str
     protections: _containers.ScalarMap[str, str]
-    def __init__(self, version: _Optional[int] = ..., token: _Optional[str] = ..., node: _Optional[str] = ..., role: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    language: str
+    def __init__(self, version: _Optional[int] = ..., token: _Optional[str] = ..., node: _Optional[str] = ..., role: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Refused(_message.Message):
     __slots__ = ("reason", "about")
@@ -579,7 +581,7 @@ class Evaluate(_message.Message):
     def __init__(self, request: _Optional[str] = ..., code: _Optional[str] = ..., seconds: _Optional[float] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Evaluated(_message.Message):
-    __slots__ = ("request", "success", "stdout", "stderr", "traceback", "failure", "language", "truncated")
+    __slots__ = ("request", "success", "stdout", "stderr", "traceback", "failure", "language", "truncated", "result")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     STDOUT_FIELD_NUMBER: _ClassVar[int]
@@ -588,6 +590,7 @@ class Evaluated(_message.Message):
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     request: str
     success: bool
     stdout: str
@@ -596,7 +599,8 @@ class Evaluated(_message.Message):
     failure: str
     language: str
     truncated: bool
-    def __init__(self, request: _Optional[str] = ..., success: _Optional[bool] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., failure: _Optional[str] = ..., language: _Optional[str] = ..., truncated: _Optional[bool] = ...) -> None: ...
+    result: Bundle
+    def __init__(self, request: _Optional[str] = ..., success: _Optional[bool] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., traceback: _Optional[_Union[Traceback, _Mapping]] = ..., failure: _Optional[str] = ..., language: _Optional[str] = ..., truncated: _Optional[bool] = ..., result: _Optional[_Union[Bundle, _Mapping]] = ...) -> None: ...
 
 class ReadFile(_message.Message):
     __slots__ = ("request", "path", "offset", "worksheet")

@@ -1,0 +1,63 @@
+"""Code that is evaluated once, somewhere on the site; what anonymous people ask is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import astuple
+
+from app.cache import Cache
+from app.inquiry import Inquiry
+from app.nodes import Node, NodeDown
+from app.settings import Settings
+from app.wire.decoder import parse
+from app.wire.messages_pb2 import Evaluate, Evaluated, Message
+
+LATE = 30.0  # seconds that an answer may take beyond the run: waiting, forking, stopping
+
+
+class Busy(Exception):
+    """It can't be evaluated now; the text says why."""
+
+
+class Evaluations:
+    def __init__(self, *, nodes: Mapping[str, Node], cache: Cache, settings: Settings) -> None:
+        self._nodes = nodes
+        self._cache = cache
+        self._settings = settings
+
+    def evaluate(self, code: str, kind: str, *, remember: bool) -> Evaluated:
+        """What comes of `code` under the limits of a kind of user. Raises Busy.
+
+        `remember`: the same code may get the same answer again, without being run.
+        """
+        node = self._node()
+        key = self._key(code, kind, node.language)
+        if remember and (known := self._cache.get(key)) is not None:
+            return parse(known).evaluated
+        seconds = self._settings.service.seconds
+        order = Evaluate(request=str(uuid.uuid4()), code=code, kind=kind, seconds=seconds)
+        try:
+            with Inquiry(node) as inquiry:
+                answer = inquiry.ask(Message(evaluate=order), seconds + LATE)
+        except NodeDown as error:
+            raise Busy(str(error)) from error
+        found = answer.evaluated
+        if remember and not found.failure:
+            lifetime = self._settings.service.remember_seconds
+            self._cache.set(key, answer.SerializeToString(), lifetime)
+        return found
+
+    def _node(self) -> Node:
+        up = [node for node in self._nodes.values() if node.is_up]
+        if not up:
+            failures = "; ".join(node.failure for node in self._nodes.values())
+            raise Busy(f"no Sage server can be reached ({failures})")
+        return random.choice(up)
+
+    def _key(self, code: str, kind: str, language: str) -> str:
+        limits = astuple(self._settings.limits_of(kind))
+        said = repr((code, language, limits, self._settings.service.seconds))
+        return f"evaluation/{hashlib.sha256(said.encode()).hexdigest()}"

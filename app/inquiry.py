@@ -1,0 +1,55 @@
+"""One question to a sage server, and its answer, on a channel for that alone."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import gevent
+from gevent.queue import SimpleQueue
+
+from app.nodes import Node, NodeDown
+from app.wire.decoder import Received
+from app.wire.messages_pb2 import Message
+
+
+class Inquiry:
+    """A node's channel while it is entered; one question at a time."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._channel = 0
+        self._answers: SimpleQueue[Message | NodeDown] = SimpleQueue()
+
+    def __enter__(self) -> Inquiry:
+        self._channel = self._node.open(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._node.close(self._channel)
+
+    def ask(self, question: Message, seconds: float) -> Message:
+        """The answer, within `seconds`. Raises NodeDown, with what a refusal says."""
+        self._node.send(self._channel, question)
+        with gevent.Timeout(seconds, NodeDown(f"no answer within {seconds:g} s")):
+            answer = self._answers.get()
+        if isinstance(answer, NodeDown):
+            raise answer
+        if answer.HasField("refused"):
+            raise NodeDown(answer.refused.reason)
+        return answer
+
+    # -- Called by the node ----------------------------------------------------------
+
+    def receive(self, received: Received) -> None:
+        self._answers.put(received.message)
+
+    def node_lost(self, reason: str) -> None:
+        self._answers.put(NodeDown(reason))
+
+    def node_found(self) -> None:
+        """What was asked was lost with the old stream, which was told."""
