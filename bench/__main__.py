@@ -84,6 +84,14 @@ def _memory(count: int, code: str = "2+2") -> Callable[[System, Session], float]
     return lambda system, session: measures.private_memory(system, count, code)
 
 
+def _evaluations(clients: int) -> Callable[[System, Session], float]:
+    def measure(system: System, session: Session) -> float:
+        assert isinstance(system, Salvus)
+        return measures.evaluations(system.evaluate, clients)
+
+    return measure
+
+
 def _idle_page(system: System, session: Session) -> float:
     """Private memory of the app server for one more open page, of 200."""
     assert isinstance(system, Salvus)
@@ -110,10 +118,13 @@ ROWS = {
     "memory10": Row("private memory each, 10 idle", "MiB", "≤ 8", _memory(10)),
     "memory50": Row("private memory each, 50 idle", "MiB", "≤ 8", _memory(50)),
     "plotted": Row("private memory after a plot, an integral", "MiB", "≤ 25", _memory(1, PLOTTED)),
+    "once1": Row("one-shot evaluations, 1 client", "1/s", "≥ 200", _evaluations(1)),
+    "once4": Row("one-shot evaluations, 4 clients", "1/s", "≥ 200", _evaluations(4)),
+    "once8": Row("one-shot evaluations, 8 clients", "1/s", "≥ 200", _evaluations(8)),
     "page": Row("app server's memory of an idle page", "KiB", "≤ 40", _idle_page),
 }
-# Gigabytes for the same figure; a run that never ends; another kind of server.
-NOT_FOR_JUPYTER = ("memory10", "memory50", "death", "page")
+# Gigabytes for the same figure; a run that never ends; another kind of server; no such thing.
+NOT_FOR_JUPYTER = ("memory10", "memory50", "death", "page", "once1", "once4", "once8")
 
 
 @click.command()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -96,6 +98,23 @@ def flood(session: Session) -> tuple[float, bool]:
     began = time.perf_counter()
     printed = session.run("for i in range(200): print('x' * 99_999)")
     return 20 / (time.perf_counter() - began), len(printed) == 20_000_000
+
+
+def evaluations(evaluate: Callable[[str], str], clients: int, seconds: float = 5.0) -> float:
+    """One-shot evaluations per second of code that is never the same."""
+    numbers = itertools.count(10**6)
+    deadline = time.perf_counter() + seconds
+
+    def one(_: int) -> int:
+        count = 0
+        while time.perf_counter() < deadline:
+            number = next(numbers)
+            assert evaluate(f"print({number}^2)") == f"{number**2}\n"
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(clients) as threads:
+        return sum(threads.map(one, range(clients))) / seconds
 
 
 def private_memory(system: System, count: int, code: str = "2+2") -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from tests.page_client import Page, SignedIn
+import requests
+
+from tests.page_client import PATIENCE, Page, SignedIn
 from tests.running_site import RunningSite, supervised
 
 
@@ -16,13 +18,20 @@ class Salvus:
 
     def __init__(self, folder: Path) -> None:
         self._site: RunningSite = supervised(
-            folder, sage_warm_up="true", sage_max_sessions="500", limits_sessions="500"
+            folder,
+            sage_warm_up="true",
+            sage_max_sessions="500",
+            limits_sessions="500",
+            service_anonymous="true",
+            service_runs_per_minute="1000000",
         )
         self._person: SignedIn | None = None
+        self._origin = ""
 
     def __enter__(self) -> Salvus:
         self._site.start()
         self._person = SignedIn(self._site.address)
+        self._origin = self._person.origin
         return self
 
     def __exit__(
@@ -36,6 +45,12 @@ class Salvus:
     def open(self) -> Worksheet:
         assert self._person is not None
         return Worksheet(Page(self._person, self._person.new_worksheet()))
+
+    def evaluate(self, code: str) -> str:
+        """What `POST /service` says was printed."""
+        answer = requests.post(f"{self._origin}/service", data={"code": code}, timeout=PATIENCE)
+        answer.raise_for_status()
+        return str(answer.json()["stdout"])
 
     def app_server_memory(self) -> int:
         """Bytes that its worker shares with nobody."""
