@@ -6,7 +6,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 from playwright.sync_api import Page as Tab
 
 from tests import host
@@ -36,14 +43,22 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def context(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
-    """A signed-in person."""
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, site: RunningSite) -> StorageState:
+    """What a browser keeps that has signed in."""
     made = browser.new_context()
-    made.set_default_timeout(PATIENCE)
     opened = made.new_page()
     opened.goto(site.new_address())
-    opened.close()
+    kept = made.storage_state()
+    made.close()
+    return kept
+
+
+@pytest.fixture
+def context(browser: Browser, cookies: StorageState) -> Iterator[BrowserContext]:
+    """A signed-in person."""
+    made = browser.new_context(storage_state=cookies)
+    made.set_default_timeout(PATIENCE)
     yield made
     made.close()
 
