@@ -31,6 +31,8 @@ from tests import host
 from tests.page_client import Page, SignedIn
 from tests.running_site import RunningSite, supervised
 
+pytest_plugins = ("tests.browser",)
+
 PR_SET_CHILD_SUBREAPER = 36
 LEAK_SECONDS = 10.0  # for what is ending already
 

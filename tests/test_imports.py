@@ -10,8 +10,9 @@ import pytest
 
 from app.settings import ROOT
 
-PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sage.language",
-              "app.wire.decoder", "app.wire.messages_pb2")  # runs in Sage's interpreter
+PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sage.interact",
+              "app.sage.language", "app.wire.decoder",
+              "app.wire.messages_pb2")  # runs in Sage's interpreter
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
     "app/green.py": (),
@@ -33,7 +34,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                         "app.delivery", "app.nodes", "app.wire"),
     "app/sage/splitter.py": (),
     "app/sage/files.py": ("app.wire.messages_pb2",),
-    "app/sage/language.py": (),
+    "app/sage/language.py": ("app.sage.interact",),
+    "app/sage/controls.py": (),
+    "app/sage/abbreviations.py": ("app.sage.controls",),
+    "app/sage/interact.py": ("app.sage.abbreviations", "app.sage.controls",
+                             "app.wire.messages_pb2"),
+    "app/sage/updates.py": ("app.wire",),
     "app/sage/display.py": PLAIN_SIDE,
     "app/sage/worker.py": PLAIN_SIDE,
     "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker", "app.sage.kernel",
@@ -96,8 +102,9 @@ def test_imports_run_one_way(name: str) -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["splitter", "files", "language", "display", "worker", "zygote",
-                                  "sandbox", "kernel"])
+@pytest.mark.parametrize("name", ["splitter", "files", "language", "display", "controls",
+                                  "abbreviations", "interact", "worker", "zygote", "sandbox",
+                                  "kernel"])
 def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:
     for module in imports(ROOT / "app" / "sage" / f"{name}.py"):
         top = module.split(".")[0]

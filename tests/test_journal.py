@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sage.journal import Journal, Ring
+from app.sage.journal import Begun, Journal, Ring
 from app.sage.recorder import rows_of
 from app.sage.session import end_runs
 from app.sage.splitter import MARK_SIZE, Splitter, mark
@@ -92,7 +92,7 @@ def test_a_killed_server_s_journal_is_recovered_without_its_torn_end(tmp_path: P
     assert found is not None
     assert found.last == 4
     assert not found.ended
-    assert found.unfinished() == ["r2"]
+    assert found.unfinished() == [Begun("r2")]
     end_runs(found, "killed", found.unfinished())
     found.end("killed", 2.0)
     found.close()

@@ -15,9 +15,18 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from app.wire.decoder import LENGTH, Decoder, frame, parse
 from app.wire.messages_pb2 import Frame, Message, Opened, State, Usage
+
+
+class Begun(NamedTuple):
+    """A run, or an update of an interact, whose last frame is still to come."""
+
+    run: str
+    area: str = ""  # the interact's
+    update: int = 0
 
 
 class Ring:
@@ -155,19 +164,20 @@ class Journal:
             payloads.append(payload)
         return payloads
 
-    def unfinished(self) -> list[str]:
-        """Runs that were queued and have not ended, in order."""
-        runs: dict[str, None] = {}
+    def unfinished(self) -> list[Begun]:
+        """What was queued or has begun, and has not ended, in order."""
+        found: dict[Begun, None] = {}
         after = 0
         while payloads := self.read(after, 1 << 20):
             for payload in payloads:
                 step = parse(payload).frame
-                if step.HasField("queued"):
-                    runs[step.run] = None
+                this = Begun(step.run, step.area, step.update)
+                if step.HasField("queued") or step.HasField("values"):
+                    found[this] = None
                 elif step.HasField("finished"):
-                    runs.pop(step.run, None)
+                    found.pop(this, None)
             after += len(payloads)
-        return list(runs)
+        return list(found)
 
     def remove(self) -> None:
         """Close it and delete the file."""

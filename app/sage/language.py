@@ -15,6 +15,8 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from app.sage import interact
+
 # Slow at first use in a process, and right in a fork of one that has done it. The results
 # of last lines are displayed, which warms typesetting and plotting; the error, tracebacks.
 SAGE_WARM_UP = (
@@ -72,6 +74,7 @@ def _sage(shell: InteractiveShell, version: str) -> Language:
     from sage.repl.rich_output.backend_ipython import BackendIPythonNotebook
 
     assert shell.extension_manager is not None
+    interact.install()
     shell.extension_manager.load_extension("sage.repl.ipython_extension")
     manager = get_display_manager()
     manager.switch_backend(BackendIPythonNotebook(), shell=shell)

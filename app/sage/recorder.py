@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 import psycopg2
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from app.db import Database, Unavailable
@@ -35,6 +36,8 @@ class Rows:
     started: list[tuple[Any, ...]] = field(default_factory=list)
     finished: list[tuple[Any, ...]] = field(default_factory=list)
     outputs: list[tuple[Any, ...]] = field(default_factory=list)
+    # By run and interact, the latest update that has finished: what it has replaced can go
+    updated: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def rows_of(session: str, payloads: list[bytes]) -> Rows:
@@ -50,17 +53,41 @@ def rows_of(session: str, payloads: list[bytes]) -> Rows:
             )
         elif kind == "started":
             rows.started.append((step.run, when(step.started.time)))
+        elif kind == "finished" and step.update:
+            rows.updated[step.run, step.area] = step.update
         elif kind == "finished":
             status = Finished.Status.Name(step.finished.status).lower()
             rows.finished.append(
                 (step.run, when(step.finished.time), status, step.finished.reason or None)
             )
-        rows.outputs.append((session, step.run, step.seq, payload))
+        rows.outputs.append(
+            (session, step.run, step.seq, payload, step.area or None, step.update,
+             step.interact.id or None)
+        )
     return rows
 
 
 def when(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def forget_replaced(cursor: Cursor, run: str, area: str, update: int) -> None:
+    """Delete what an update of an interact has replaced, with the interacts nested in that."""
+    cursor.execute(
+        """
+        WITH RECURSIVE gone (id) AS (
+            SELECT shows FROM outputs
+            WHERE run = %(run)s AND area = %(area)s AND update < %(update)s AND shows IS NOT NULL
+            UNION
+            SELECT shows FROM outputs JOIN gone ON area = gone.id
+            WHERE run = %(run)s AND shows IS NOT NULL
+        )
+        DELETE FROM outputs
+        WHERE run = %(run)s AND ((area = %(area)s AND update < %(update)s)
+                                 OR area IN (SELECT id FROM gone))
+        """,
+        {"run": run, "area": area, "update": update},
+    )
 
 
 class Recorder:
@@ -157,9 +184,12 @@ class Recorder:
             )
             execute_values(
                 cursor,
-                "INSERT INTO outputs (session, run, seq, frame) VALUES %s ON CONFLICT DO NOTHING",
+                "INSERT INTO outputs (session, run, seq, frame, area, update, shows) VALUES %s"
+                " ON CONFLICT DO NOTHING",
                 rows.outputs,
             )
+            for (run, area), update in rows.updated.items():
+                forget_replaced(cursor, run, area, update)
         journal.recorded += len(payloads)
 
     def _record_end(self, journal: Journal) -> None:

@@ -21,6 +21,7 @@ from app.sage.evaluation import Evaluator
 from app.sage.places import Person
 from app.sage.pool import Pool, PoolError
 from app.sage.session import Session
+from app.sage.updates import BadUpdate
 from app.sage.viewer import Viewer
 from app.settings import Settings
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
@@ -128,6 +129,7 @@ class Connection:
             "end": self._end,
             "detach": self._detach,
             "execute": self._execute,
+            "update": self._update,
             "complete": self._ask,
             "inspect": self._ask,
             "restart": self._restart,
@@ -201,6 +203,16 @@ class Connection:
             raise Unacceptable("code must not contain NUL characters", order.run)
         worksheet = viewer.timeline.worksheet
         self._pool.session(worksheet, viewer.person).execute(order, worksheet)
+
+    def _update(self, viewer: Viewer, message: Message) -> None:
+        order = message.update
+        live = viewer.timeline.live
+        if live is None:
+            raise Unacceptable("the session has ended: run the cell again", order.interact)
+        try:
+            live.update(order)
+        except BadUpdate as error:
+            raise Unacceptable(str(error), order.interact) from None
 
     def _ask(self, viewer: Viewer, message: Message) -> None:
         worksheet = viewer.timeline.worksheet

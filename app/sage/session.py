@@ -24,12 +24,13 @@ from gevent.hub import get_hub
 
 from app.sage import kernel
 from app.sage.cgroups import Group
-from app.sage.journal import Journal
+from app.sage.journal import Begun, Journal
 from app.sage.processes import Table
 from app.sage.proxy import Proxy
 from app.sage.spawner import Spawner
 from app.sage.splitter import Splitter
 from app.sage.transcript import Transcript
+from app.sage.updates import Interacts, shown
 from app.sage.usage import Excess, Gauge, Use, excess, memory_excess, meters
 from app.settings import Limits
 from app.wire.decoder import ProtocolError
@@ -43,6 +44,8 @@ from app.wire.messages_pb2 import (
     Queued,
     State,
     Truncated,
+    Update,
+    Values,
 )
 from app.wire.messages_pb2 import Stream as StreamText
 from app.wire.stream import Stream
@@ -54,6 +57,7 @@ DISK_RETRY = 1.0  # seconds between tries to write to a full disk
 LAST_WORDS = 1.0  # seconds a dead process's frames may take to arrive
 GRACE = 5.0  # seconds that a run has to end once it was interrupted for its time
 DESCRIPTORS = 8  # that a process may introduce itself with, at most
+OUTPUT = ("stream", "bundle", "traceback", "files")  # frames that count as output
 
 log = logging.getLogger(__name__)
 Reply = Callable[[Message], None]
@@ -92,9 +96,11 @@ class Session:
         self._killed_because = ""
         self._splitter = Splitter(secret)
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-        self._waiting: deque[Execute] = deque()
+        self._waiting: deque[Execute | Update] = deque()
         self._known: set[str] = set()
-        self._current: Execute | None = None
+        self._current: Execute | Update | None = None
+        self._interacts = Interacts()
+        self._area = ""  # where what is printed now belongs: into the interact of this id
         self._started = False
         self._interrupt_early = False
         self._last_run = ""
@@ -153,16 +159,37 @@ class Session:
         queued = Queued(cell=order.cell, code=order.code, worksheet=worksheet, time=time.time())
         self.journal.append(Frame(run=order.run, queued=queued))
         self._known.add(order.run)
+        self._interacts.forget_cell(order.cell)
+        self._drop_forgotten()
         self._waiting.append(order)
+        self.touch()
+        self._next()
+
+    def update(self, order: Update) -> None:
+        """Queue a call of an interact's function with new values. Raises BadUpdate.
+
+        Of those that wait only the newest counts, at the place of the first.
+        """
+        waiting = next(
+            (each for each in self._waiting
+             if isinstance(each, Update) and each.interact == order.interact),
+            None,
+        )
+        wanted = self._interacts.wanted(order, waiting)
+        if waiting is None:
+            self._waiting.append(wanted)
+        else:
+            waiting.CopyFrom(wanted)
         self.touch()
         self._next()
 
     def cancel(self, run: str) -> None:
         """Take a run out of the queue."""
         for order in self._waiting:
-            if order.run == run:
+            if isinstance(order, Execute) and order.run == run:
                 self._waiting.remove(order)
-                self._keep_finished(run, Finished.CANCELLED, "")
+                assert self.journal is not None
+                end_runs(self.journal, "", [Begun(run)], Finished.CANCELLED)
                 if self.is_waiting and not self._waiting:
                     self.kill("nothing was left to compute")
                 return
@@ -385,21 +412,36 @@ class Session:
         return True
 
     def _take_frame(self, step: Frame) -> None:
+        """Keep a step; one without content only says where what follows belongs."""
         kind = step.WhichOneof("content")
+        self._area = step.area if step.area in self._interacts else ""
         if kind == "finished":
             self._printed(b"", final=True)
-            self._keep_finished(step.run, step.finished.status, "", step)
+            self._end_current(step)
         elif kind == "started":
-            self._keep(step)
-            self._started, self._run_began = True, time.monotonic()
-            self._show_state()
-            if self._interrupt_early:
-                self._interrupt_early = False
-                self._send_signal(self.id, signal.SIGINT)
-        elif kind in ("stream", "bundle", "traceback", "files"):
+            self._begin_current(step)
+        elif kind == "interact":
+            self._show(step)
+        elif kind in OUTPUT:
             self._keep_output(step)
-        else:
+        elif kind in ("clear", "input_request"):
             self._keep(step)
+        elif kind is not None:
+            raise ProtocolError(f"a session must not send {kind}")
+
+    def _show(self, step: Frame) -> None:
+        """The current run, or an update that it led to, shows an interact."""
+        order = self._current
+        if isinstance(order, Execute):
+            cell = order.cell
+        elif order is not None and order.interact in self._interacts:
+            cell = self._interacts.cell_of(order.interact)
+        else:
+            return  # a thread of an earlier run, or a cell that is about to be run again
+        step.area = self._area
+        new = shown(step, order.run, cell)
+        if self._keep_output(step):
+            self._interacts.add(new)
 
     def _printed(self, data: bytes, *, final: bool = False) -> None:
         text = self._decoder.decode(data, final)
@@ -410,8 +452,11 @@ class Session:
 
     # -- Keeping it ---------------------------------------------------------------
 
-    def _keep_output(self, step: Frame) -> None:
-        """Keep output of the current run, up to the limits, which are then shown."""
+    def _keep_output(self, step: Frame) -> bool:
+        """Keep output of the current run, up to the limits, which are then shown.
+
+        Whether it is kept.
+        """
         size = step.ByteSize()
         run, session = self.limits.run_output, self.limits.session_output
         fits = self._output + size <= run and self._session_output + size <= session
@@ -419,14 +464,19 @@ class Session:
             self._output += size
             self._session_output += size
             self._keep(step)
-        elif not self._truncated:
+            return True
+        if not self._truncated:
             self._truncated = True
             whole = self._session_output + size > session
             self._keep(Frame(truncated=Truncated(limit=session if whole else run, session=whole)))
+        return False
 
     def _keep(self, step: Frame) -> None:
         """Put a frame of the current run into the journal; wait while the disk is full."""
         step.run = self._current.run if self._current else self._last_run
+        step.area, step.update = self._area, 0
+        if isinstance(self._current, Update) and self._current.interact == self._area:
+            step.update = self._current.number
         if not step.run or self.journal is None:
             return  # printed by nobody's run
         while True:
@@ -438,21 +488,30 @@ class Session:
                 log.error("session %s: its journal: %s", self.id, error.strerror)
                 gevent.sleep(DISK_RETRY)
 
-    def _keep_finished(
-        self, run: str, status: Finished.Status, reason: str, step: Frame | None = None
-    ) -> None:
-        """A run's last frame; if it was the current run, the next one follows."""
-        if step is None:
-            finished = Finished(status=status, reason=reason, time=time.time())
-            step = Frame(run=run, finished=finished)
+    def _begin_current(self, step: Frame) -> None:
+        """The process has begun with a run; an update's first frame has its values."""
+        if self._current is None or self._started:
+            return
+        if isinstance(self._current, Update):
+            self._area = self._current.interact
+            step = Frame(values=Values(values=self._current.values))
+        self._keep(step)
+        self._started, self._run_began = True, time.monotonic()
+        self._show_state()
+        if self._interrupt_early:
+            self._interrupt_early = False
+            self._send_signal(self.id, signal.SIGINT)
+
+    def _end_current(self, step: Frame) -> None:
+        """The current run's last frame; the next one follows."""
+        if self._current is None:
+            return
         if self._overdue is not None:
             step.finished.reason = self._overdue.reason
-        if self._current is None or self._current.run != run:
-            assert self.journal is not None
-            self.journal.append(step)
-            return
+        self._area = self._current.interact if isinstance(self._current, Update) else ""
         self._keep(step)
-        self._last_run, self._current, self._started = run, None, False
+        self._last_run, self._current, self._started = self._current.run, None, False
+        self._area = ""
         self._interrupt_early, self._overdue = False, None
         self._active = time.monotonic()
         if self.end_reason is None:
@@ -460,15 +519,28 @@ class Session:
             self._show_state()
 
     def _next(self) -> None:
-        """Start the next run if none is running and there is one."""
-        if self._current is None and self._waiting and self._process is not None:
-            self._current = self._waiting.popleft()
-            self._output, self._truncated = 0, False
-            self._show_state()
-            try:
-                self._process.send(Message(execute=self._current))
-            except OSError:
-                pass  # it has just died: its exit is about to be told
+        """Start what waits first if nothing runs."""
+        if self._current is not None or not self._waiting or self._process is None:
+            return
+        order = self._current = self._waiting.popleft()
+        self._output, self._truncated = 0, False
+        if isinstance(order, Update):
+            self._interacts.begin(order)
+            self._drop_forgotten()
+        self._show_state()
+        try:
+            self._process.send(
+                Message(update=order) if isinstance(order, Update) else Message(execute=order)
+            )
+        except OSError:
+            pass  # it has just died: its exit is about to be told
+
+    def _drop_forgotten(self) -> None:
+        """Updates of interacts that are gone wait no more."""
+        self._waiting = deque(
+            each for each in self._waiting
+            if isinstance(each, Execute) or each.interact in self._interacts
+        )
 
     def _show_state(self, reason: str = "") -> None:
         if self.journal is None or self.journal.ended:
@@ -503,7 +575,7 @@ class Session:
         if self.journal is not None:
             try:
                 status = Finished.CANCELLED if self.is_waiting else Finished.DIED
-                end_runs(self.journal, reason, self._open_runs(), status)
+                end_runs(self.journal, reason, self._unfinished(), status)
                 self.journal.end(reason, time.time())
             except OSError as error:
                 log.error("session %s: its journal: %s", self.id, error.strerror)
@@ -511,9 +583,14 @@ class Session:
         self._current = None
         self._on_end(self)
 
-    def _open_runs(self) -> list[str]:
-        current = [self._current] if self._current else []
-        return [order.run for order in (*current, *self._waiting)]
+    def _unfinished(self) -> list[Begun]:
+        found = [Begun(each.run) for each in self._waiting if isinstance(each, Execute)]
+        if isinstance(self._current, Execute):
+            found.insert(0, Begun(self._current.run))
+        elif self._current is not None and self._started:
+            update = self._current
+            found.insert(0, Begun(update.run, update.interact, update.number))
+        return found
 
 
 def _no_answer(question: Message) -> Message:
@@ -540,10 +617,10 @@ def _partial(answer: Message) -> Message:
 def end_runs(
     journal: Journal | Transcript,
     reason: str,
-    runs: list[str],
+    begun: list[Begun],
     status: Finished.Status = Finished.DIED,
 ) -> None:
-    """Give `runs` their last frame: they will not go on. Raises OSError."""
-    for run in runs:
+    """Give what has begun its last frame: it will not go on. Raises OSError."""
+    for run, area, update in begun:
         finished = Finished(status=status, reason=reason, time=time.time())
-        journal.append(Frame(run=run, finished=finished))
+        journal.append(Frame(run=run, area=area, update=update, finished=finished))

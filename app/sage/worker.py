@@ -12,15 +12,18 @@ a run's Started frame, which is sent after that.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import ctypes
 import getpass
 import io
+import json
 import os
 import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from IPython.core.completer import provisionalcompleter, rectify_completions
@@ -29,6 +32,7 @@ from IPython.utils.tokenutil import token_at_cursor
 
 from app.sage.display import Publisher, ResultHook
 from app.sage.files import Home
+from app.sage.interact import Interacts
 from app.sage.splitter import mark
 from app.wire.decoder import Decoder, encode, parse
 from app.wire.messages_pb2 import (
@@ -44,6 +48,7 @@ from app.wire.messages_pb2 import (
     Started,
     Stream,
     Traceback,
+    Update,
 )
 
 MAX_MESSAGE = 1 << 30  # the server's own messages; it has checked the user's
@@ -136,6 +141,9 @@ class Worker:
         self._stdout = os.dup(1)
         self._libc = ctypes.CDLL(None)
         self._run = ""
+        self.cell = ""  # that runs
+        self.area = ""  # where output belongs: into the interact of this id
+        self.interacts = Interacts(shell, self)
         self._home = Home(os.environ["HOME"])
         shell.worker = self
 
@@ -148,6 +156,8 @@ class Worker:
             kind = message.WhichOneof("body")
             if kind == "execute":
                 self._execute(message.execute)
+            elif kind == "update":
+                self._update(message.update)
             elif kind == "complete":
                 self.send_message(Message(complete_reply=self._complete(message.complete)))
             elif kind == "inspect":
@@ -157,8 +167,29 @@ class Worker:
 
     def send(self, frame: Frame) -> None:
         """Send a frame, placed behind everything that has been printed so far."""
-        frame.run = self._run
+        frame.run, frame.area = self._run, self.area
         self.send_message(Message(frame=frame))
+
+    @contextlib.contextmanager
+    def inside(self, area: str) -> Iterator[None]:
+        """What is sent and printed meanwhile belongs into an interact."""
+        before = self.area
+        self._go_to(area)
+        try:
+            yield
+        finally:
+            self._go_to(before)
+
+    def _go_to(self, area: str) -> None:
+        """From here on output belongs elsewhere, which a frame without content says."""
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+        try:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stderr.flush()  # unless the user's code has closed or replaced it
+            self.area = area
+            self.send(Frame())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def send_message(self, message: Message) -> None:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
@@ -191,12 +222,27 @@ class Worker:
     # -- Running ---------------------------------------------------------------
 
     def _execute(self, order: Execute) -> None:
-        self._run = order.run
+        self.cell = order.cell
+        self.interacts.forget_cell(order.cell)
+        self._work(order.run, "", lambda: self._run_cell(order.code))
+
+    def _update(self, order: Update) -> None:
+        """Call the function of an interact with new values, in its own area."""
+        answers = json.loads(order.values)
+        self._work(
+            order.run, order.interact, lambda: self.interacts.update(order.interact, answers)
+        )
+
+    def _work(self, run: str, area: str, work: Callable[[], Finished.Status]) -> None:
+        """Do `work` for a run, with output into `area`, and tell how it begins and ends."""
+        self._run, self.area = run, area
         while signal.sigtimedwait(INTERRUPT, 0):
             pass  # meant for an earlier run
         self.send(Frame(started=Started(time=time.time())))
         began = time.monotonic()
-        status = self._run_cell(order.code)
+        status = self._interruptible(work)
+        self.area = area
+        self._forget_outputs()
         self._repair_streams()
         if (written := self._home.written()) is not None:
             self.send(Frame(files=written))
@@ -207,19 +253,21 @@ class Worker:
                 )
             )
         )
-        self._run = ""
+        self._run = self.area = ""
 
-    def _run_cell(self, code: str) -> Finished.Status:
-        """Run the user's code with SIGINT let through, and nothing of ours."""
+    def _interruptible(self, work: Callable[[], Finished.Status]) -> Finished.Status:
+        """Do `work`, which is the user's code and nothing of ours, with SIGINT let through."""
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT)
-            result = self._shell.run_cell(code, store_history=True)
+            status = work()
             signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
         except KeyboardInterrupt:  # in the moment before or after
             signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
             return Finished.INTERRUPTED
-        self._forget_outputs()
-        return _status(result)
+        return status
+
+    def _run_cell(self, code: str) -> Finished.Status:
+        return _status(self._shell.run_cell(code, store_history=True))
 
     def _forget_outputs(self) -> None:
         """IPython keeps a copy of every output for saving notebooks; we have our own."""

@@ -38,8 +38,8 @@ from app.wire.messages_pb2 import (
 
 FLUSH = 60.0  # seconds the sending greenlet sleeps at most
 TO_SESSION = frozenset(
-    ("ack", "active", "execute", "cancel", "interrupt", "restart", "end", "complete", "inspect",
-     "input_reply")
+    ("ack", "active", "execute", "update", "cancel", "interrupt", "restart", "end", "complete",
+     "inspect", "input_reply")
 )
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Conversation:
             return
         kind = message.WhichOneof("body")
         if kind in TO_SESSION:
-            self._watch.send(message, about=message.execute.run)
+            self._watch.send(message, about=message.execute.run or message.update.interact)
         elif kind == "hello":
             self._greet(message.hello)
         elif kind == "ping":

@@ -3,6 +3,7 @@
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
 import { Editor } from "./editor.js"
+import { Interacts } from "./interact.js"
 import { Output } from "./output.js"
 import { Status } from "./wire.js"
 
@@ -18,6 +19,7 @@ export class Cell {
   #handlers
   #editor
   #output
+  #interacts
   #region
   #note
   #help = null
@@ -30,8 +32,9 @@ export class Cell {
   phase = ""
 
   /**
-   * `handlers`: edited(cell), run(cell), runAndMoveOn(cell), cancel(cell), reply(cell, text),
-   * move(cell, step), complete(cell, code, cursor), inspect(cell, code, cursor).
+   * `handlers`: ended(cell) when its run is over; edited(cell), run(cell), runAndMoveOn(cell),
+   * cancel(cell), reply(cell, text), update(values of an Update message), move(cell, step),
+   * complete(cell, code, cursor), inspect(cell, code, cursor).
    */
   constructor(id, position, code, handlers) {
     this.id = id
@@ -58,6 +61,10 @@ export class Cell {
     this.#output = new Output(this.#region, {
       reply: text => handlers.reply(this, text),
       finished: value => this.#finished(value),
+    })
+    this.#interacts = new Interacts({
+      update: values => handlers.update(values),
+      reply: text => handlers.reply(this, text),
     })
     this.element.addEventListener("keydown", event => this.#key(event))
     this.element.addEventListener("focusout", event => {
@@ -95,7 +102,10 @@ export class Cell {
 
   /** Another run begins: it was asked for here (sent), or is known to wait its turn (queued). */
   begin(run, phase) {
-    if (run !== this.run) this.#output.reset()
+    if (run !== this.run) {
+      this.#interacts.clear()
+      this.#output.reset()
+    }
     this.run = run
     this.phase = phase
     this.#region.setAttribute("aria-busy", "true")
@@ -106,9 +116,13 @@ export class Cell {
     }))
   }
 
-  /** Take one step of the run. */
-  take(kind, value) {
-    if (kind === "started") {
+  /** Take a step of the run, or of one of its interacts. */
+  take(frame) {
+    const { update, content: { case: kind, value } } = frame
+    if (this.#interacts.take(frame) || update) return
+    if (kind === "interact") {
+      this.#output.add("element", this.#interacts.show(frame))
+    } else if (kind === "started") {
       this.phase = "running"
       this.tell("running …")
       this.element.classList.add("running")
@@ -126,6 +140,21 @@ export class Cell {
   /** A run that was never sent is given up. */
   withdraw() {
     this.#end("cancelled")
+  }
+
+  /** `session` is alive, "" if none is, null if that is not known. */
+  follow(session) {
+    this.#interacts.follow(session)
+  }
+
+  /** Send again what its interacts lack an answer to. */
+  again() {
+    this.#interacts.again()
+  }
+
+  /** An update was refused; whether of one of its interacts. */
+  refuseUpdate(interact, reason) {
+    return this.#interacts.refuse(interact, reason)
   }
 
   tell(text) {
@@ -151,6 +180,7 @@ export class Cell {
   }
 
   #finished({ status, reason, seconds }) {
+    this.#interacts.runEnded()
     const why = status === Status.DIED ? "" : reason // which is told in the output
     this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "))
     this.element.classList.toggle("failed", status === Status.ERROR || status === Status.DIED)
@@ -158,6 +188,7 @@ export class Cell {
 
   #end(note) {
     this.phase = ""
+    this.#handlers.ended(this)
     this.#region.setAttribute("aria-busy", "false")
     this.element.classList.remove("running")
     this.tell(note)

@@ -42,7 +42,7 @@ export class Output {
     this.#empty()
   }
 
-  /** Show one step of the run: the kind and value of a frame's content. */
+  /** Show one step of the run: the kind and value of a frame's content, or an element. */
   add(kind, value) {
     const last = this.#queue.at(-1)
     if (kind === "stream" && last?.kind === "stream" && last.value.name === value.name
@@ -100,6 +100,7 @@ export class Output {
     if (kind === "bundle") this.#append(show(value.parts))
     else if (kind === "traceback") this.#append(traceback(value))
     else if (kind === "inputRequest") this.#ask(value)
+    else if (kind === "element") this.#append(value)
     else if (kind === "files") this.#append(written(value))
     else if (kind === "truncated") this.#append(element("p", { class: "truncated", text: truncated(value) }))
     else if (kind === "failure") this.#append(element("p", { class: "failure", text: value }))

@@ -24,6 +24,7 @@ class Worksheet {
   #cells = new Map() // by id
   #revisions = new Map() // by id of the cell, as stored
   #unconfirmed = new Map() // runs asked for whose Queued frame has not come, by id
+  #updated = new Set() // interacts that something was asked of
   #questions = new Map() // completions and inspections under way, by request
   #state = null
   #connection = "new"
@@ -146,10 +147,16 @@ class Worksheet {
   #follow(state) {
     const cutOff = state.kind === Kind.STARTING && !state.session
     if (this.#cutOff && !cutOff) this.#askAgain()
+    const known = this.#state !== null && !this.#cutOff
     this.#cutOff = cutOff
     this.#state = state
+    const over = state.kind === Kind.NONE || state.kind === Kind.DEAD
+    for (const cell of this.#cells.values()) {
+      cell.follow(cutOff ? null : over ? "" : state.session)
+      if (!known && !cutOff) cell.again()
+    }
     this.#timeline.follow(state.session)
-    if (state.kind === Kind.NONE || state.kind === Kind.DEAD) this.#usage.show(null)
+    if (over) this.#usage.show(null)
     this.#warn(state.endsIn)
     this.#tell()
   }
@@ -162,13 +169,14 @@ class Worksheet {
     document.title = endsIn ? `⏳ ${this.#page.title.textContent}` : this.#page.title.textContent
   }
 
-  #take({ run, content: { case: kind, value } }) {
+  #take(frame) {
+    const { run, content: { case: kind, value } } = frame
     if (kind === "queued") {
       this.#unconfirmed.delete(run)
       const cell = this.#cells.get(value.cell) ?? this.#insert(value.cell, this.#end(), value.code)
       cell.begin(run, "queued")
     } else {
-      this.#cellOf(run)?.take(kind, value)
+      this.#cellOf(run)?.take(frame)
     }
     this.#enable()
   }
@@ -185,10 +193,16 @@ class Worksheet {
     this.#unconfirmed.delete(about)
     const running = this.#cellOf(about)
     if (this.#questions.has(about)) this.#answer(about, { reason, matches: [] })
+    else if (this.#updated.has(about)) this.#refuseUpdate(about, reason)
     else if (running) running.refuse(reason)
     else if (this.#cells.has(about)) this.#cells.get(about).tell(reason)
     else this.#notice("refused", reason)
     this.#enable()
+  }
+
+  /** Of an interact that may be gone from the page by now. */
+  #refuseUpdate(interact, reason) {
+    for (const cell of this.#cells.values()) if (cell.refuseUpdate(interact, reason)) return
   }
 
   // --- What the person does ---
@@ -246,6 +260,11 @@ class Worksheet {
     this.#socket.send("inputReply", { run: cell.run, text })
   }
 
+  #update(update) {
+    this.#updated.add(update.interact)
+    this.#socket.send("update", update)
+  }
+
   async #complete(cell, code, cursor) {
     const reply = await this.#ask("complete", { code, cursor })
     if (reply?.busy || reply?.reason) cell.tell(reply.reason || "no completion while the session computes")
@@ -292,11 +311,13 @@ class Worksheet {
 
   #insert(id, position, code) {
     const cell = new Cell(id, position, code, {
+      ended: () => this.#enable(),
       edited: cell => this.#edited(cell),
       run: cell => this.#run(cell),
       runAndMoveOn: cell => this.#runAndMoveOn(cell),
       cancel: cell => this.#cancel(cell),
       reply: (cell, text) => this.#reply(cell, text),
+      update: update => this.#update(update),
       move: (cell, step) => this.#move(cell, step),
       complete: (cell, code, cursor) => this.#complete(cell, code, cursor),
       inspect: (cell, code, cursor) => this.#inspect(cell, code, cursor),
