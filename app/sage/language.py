@@ -14,6 +14,8 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from app.sage import backend, dialects, figures
+
 # Slow at first use in a process, and right in a fork of one that has done it. The results
 # of last lines are displayed, which warms typesetting and plotting; the error, tracebacks.
 SAGE_WARM_UP = (
@@ -59,20 +61,18 @@ def load(
     else:
         shell = shell_class.instance(config=config)
         language = _sage(shell, sage.version.version)
+    dialects.register(shell)
+    figures.prepare(shell)
     for module in preload:
         __import__(module)
     return shell, language
 
 
 def _sage(shell: InteractiveShell, version: str) -> Language:
-    from sage.repl.rich_output import get_display_manager
-    from sage.repl.rich_output.backend_ipython import BackendIPythonNotebook
-
     assert shell.extension_manager is not None
     shell.extension_manager.load_extension("sage.repl.ipython_extension")
-    manager = get_display_manager()
-    manager.switch_backend(BackendIPythonNotebook(), shell=shell)
-    manager.preferences.graphics = "vector"
+    backend.install(shell)
+    dialects.register_interfaces(shell)
     return Language(f"SageMath {version}", "", SAGE_WARM_UP)
 
 
