@@ -50,8 +50,11 @@ def register(shell: InteractiveShell) -> None:
 
 def register_interfaces(shell: InteractiveShell) -> None:
     """Have Sage's interfaces say in a line which program they lack."""
+    from sage.interfaces.gap import gap
     from sage.repl.interface_magic import InterfaceMagic
 
+    # It would keep a copy of GAP's memory at home, to start quicker next time.
+    gap.__init__(use_workspace_cache=False)
     for magic in InterfaceMagic.all_iter():
         name, interface = magic._name, magic._interface
         for kind, run in (

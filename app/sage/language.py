@@ -28,12 +28,18 @@ SAGE_WARM_UP = (
     "PolynomialRing(QQ, 'a,b').ideal('a^2-b', 'b^2-a').groebner_basis()",
     "plot(sin(x), (x, 0, 1))",
     "graphs.PetersenGraph().plot()",
+    "import matplotlib.pyplot as _plt; _plt.plot([1, 2])",
+    "animate([plot(x, (x, 0, 1))])",
+    "sphere() + line3d([(0, 0, 0), (1, 1, 1)], thickness=2)",
+    "table([[x, 1/2]])",
+    "ascii_art(x^2/2)",
     "[RR(2).sqrt(), CC(2).log(), pi.n(50)]",
-    "del _y",
+    "del _y, _plt",
     "1/0",
+    "1 +",
 )
 NO_SAGE = "Sage is not installed"
-PLAIN_WARM_UP = ("sum(range(10))", "1/0")
+PLAIN_WARM_UP = ("sum(range(10))", "1/0", "1 +")
 
 
 @dataclass(frozen=True)
