@@ -1,0 +1,76 @@
+"""A real browser on a running site, and what a person does in a worksheet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Playwright, expect
+from playwright.sync_api import Page as Tab
+
+from tests import host
+from tests.running_site import RunningSite
+
+PATIENCE = 60_000  # milliseconds
+FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+NO_WEBGL = ("--disable-gpu", "--disable-3d-apis")
+
+
+@contextmanager
+def launched(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        host.missing("chromium")
+    running = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+    yield running
+    running.close()
+
+
+@contextmanager
+def signed_in(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
+    made = browser.new_context()
+    made.set_default_timeout(PATIENCE)
+    opened = made.new_page()
+    opened.goto(site.new_address())
+    opened.close()
+    yield made
+    made.close()
+
+
+def new_worksheet(context: BrowserContext, site: RunningSite) -> Tab:
+    opened = context.new_page()
+    opened.goto(f"http://127.0.0.1:{site.port}/worksheets")
+    opened.get_by_role("button", name="New worksheet").first.click()
+    expect(editor(opened, 1)).to_be_visible(timeout=PATIENCE)
+    return opened
+
+
+def editor(tab: Tab, number: int) -> Locator:
+    return tab.get_by_role("textbox", name=f"Code of cell {number}", exact=True)
+
+
+def output(tab: Tab, number: int) -> Locator:
+    return tab.get_by_role("region", name=f"Output of cell {number}", exact=True)
+
+
+def run(tab: Tab, number: int, code: str, keys: str = "Shift+Enter") -> Locator:
+    """Type `code` into a cell and run it; its output, of which nothing may be there yet."""
+    editor(tab, number).focus()  # a click could meet output that moves the cells
+    tab.keyboard.insert_text(code)
+    tab.keyboard.press(keys)
+    return output(tab, number)
+
+
+def finished(place: Locator) -> Locator:
+    expect(place).not_to_have_attribute("aria-busy", "true", timeout=PATIENCE)
+    return place
