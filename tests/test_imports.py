@@ -10,7 +10,8 @@ import pytest
 
 from app.settings import ROOT
 
-PLAIN_SIDE = ("app.sage.splitter", "app.sage.display", "app.sage.language", "app.wire.decoder",
+PLAIN_SIDE = ("app.sage.splitter", "app.sage.display", "app.sage.language", "app.sage.dialects",
+              "app.sage.tracebacks", "app.wire.decoder",
               "app.wire.messages_pb2")  # runs in Sage's interpreter
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
@@ -29,8 +30,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sessions.py": ("app.worksheets", "app.browsers", "app.db", "app.delivery", "app.nodes",
                         "app.wire"),
     "app/sage/splitter.py": (),
-    "app/sage/language.py": (),
-    "app/sage/display.py": PLAIN_SIDE,
+    "app/sage/figures.py": (),
+    "app/sage/loading.py": (),
+    "app/sage/dialects.py": (),
+    "app/sage/tracebacks.py": (),
+    "app/sage/backend.py": ("app.sage.figures", "app.sage.loading"),
+    "app/sage/language.py": ("app.sage.backend", "app.sage.dialects", "app.sage.figures"),
+    "app/sage/display.py": (*PLAIN_SIDE, "app.sage.figures"),
     "app/sage/worker.py": PLAIN_SIDE,
     "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker", "app.sage.kernel",
                            "app.sage.sandbox"),
@@ -44,7 +50,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "salvus.py": ("app", "monitor", "supervisor"),
     "gunicorn.conf.py": ("app.green", "app.settings", "salvus"),
 }
-PLAIN_PACKAGES = {"IPython", "traitlets", "google", "sage", "sympy", "app"}
+PLAIN_PACKAGES = {"IPython", "traitlets", "google", "sage", "sympy", "matplotlib",
+                  "matplotlib_inline", "PIL", "app"}
 
 
 def ours() -> list[str]:
@@ -87,7 +94,8 @@ def test_imports_run_one_way(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["splitter", "language", "display", "worker", "zygote",
-                                  "sandbox", "kernel"])
+                                  "sandbox", "kernel", "backend", "dialects", "figures", "loading",
+                                  "tracebacks"])
 def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:
     for module in imports(ROOT / "app" / "sage" / f"{name}.py"):
         top = module.split(".")[0]

@@ -26,19 +26,3 @@ addEventListener("message", ({ source, data }) => {
     if (frame.contentWindow === source) hearers.get(frame)?.(data)
   }
 })
-
-// A script in a frame can take the focus, and what is typed with it. From an editor it comes
-// back, unless the person went there: with the mouse, with Tab, or by Escape out of the editor.
-const EDITORS = "input, textarea, [contenteditable='true']"
-const JUST_NOW = 500 // ms
-let editor = null
-let tabbed = -Infinity
-
-addEventListener("focusin", ({ target }) => editor = target.closest(EDITORS))
-addEventListener("keydown", ({ key, timeStamp }) => tabbed = key === "Tab" ? timeStamp : -Infinity, { capture: true })
-addEventListener("blur", ({ timeStamp }) => {
-  const taker = document.activeElement
-  if (!editor?.isConnected || !taker?.matches("iframe.frame:not(:hover)")) return
-  if (timeStamp - tabbed < JUST_NOW || matchMedia("(hover: none)").matches) return
-  editor.focus({ preventScroll: true })
-})
