@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     Locator,
+    Playwright,
     StorageState,
     expect,
     sync_playwright,
@@ -20,38 +22,51 @@ from tests import host
 from tests.running_site import RunningSite
 
 PATIENCE = 60_000  # milliseconds
-FLAGS = [
+FLAGS = (
     "--no-sandbox",
-    "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-]
+)
+WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+NO_WEBGL = ("--disable-gpu", "--disable-3d-apis")
+
+
+@contextmanager
+def launched(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        host.missing("chromium")
+    running = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+    yield running
+    running.close()
+
+
+@contextmanager
+def signed_in(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
+    made = browser.new_context()
+    made.set_default_timeout(PATIENCE)
+    opened = made.new_page()
+    opened.goto(site.new_address())
+    opened.close()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        host.missing("chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with sync_playwright() as playwright, launched(playwright, "--disable-gpu") as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
 def cookies(browser: Browser, site: RunningSite) -> StorageState:
     """What a browser keeps that has signed in."""
-    made = browser.new_context()
-    opened = made.new_page()
-    opened.goto(site.new_address())
-    kept = made.storage_state()
-    made.close()
-    return kept
+    with signed_in(browser, site) as context:
+        return context.storage_state()
 
 
 @pytest.fixture
@@ -66,6 +81,10 @@ def context(browser: Browser, cookies: StorageState) -> Iterator[BrowserContext]
 @pytest.fixture
 def tab(context: BrowserContext, site: RunningSite) -> Tab:
     """A fresh worksheet."""
+    return new_worksheet(context, site)
+
+
+def new_worksheet(context: BrowserContext, site: RunningSite) -> Tab:
     opened = context.new_page()
     opened.goto(f"http://127.0.0.1:{site.port}/worksheets")
     opened.get_by_role("button", name="New worksheet").first.click()
@@ -82,11 +101,13 @@ def output(tab: Tab, number: int) -> Locator:
 
 
 def run(tab: Tab, number: int, code: str, keys: str = "Shift+Enter") -> Locator:
-    editor(tab, number).click()
+    """Type `code` into a cell and run it; its output, of which nothing may be there yet."""
+    editor(tab, number).focus()  # a click could meet output that moves the cells
     tab.keyboard.insert_text(code)
     tab.keyboard.press(keys)
     return output(tab, number)
 
 
-def finished(place: Locator) -> None:
+def finished(place: Locator) -> Locator:
     expect(place).not_to_have_attribute("aria-busy", "true", timeout=PATIENCE)
+    return place

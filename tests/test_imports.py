@@ -11,7 +11,7 @@ import pytest
 from app.settings import ROOT
 
 PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sage.interact",
-              "app.sage.language", "app.wire.decoder",
+              "app.sage.language", "app.sage.dialects", "app.sage.tracebacks", "app.wire.decoder",
               "app.wire.messages_pb2")  # runs in Sage's interpreter
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
@@ -34,13 +34,19 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                         "app.delivery", "app.nodes", "app.wire"),
     "app/sage/splitter.py": (),
     "app/sage/files.py": ("app.wire.messages_pb2",),
-    "app/sage/language.py": ("app.sage.interact",),
+    "app/sage/figures.py": (),
+    "app/sage/loading.py": (),
+    "app/sage/dialects.py": (),
+    "app/sage/tracebacks.py": (),
+    "app/sage/backend.py": ("app.sage.figures", "app.sage.loading"),
+    "app/sage/language.py": ("app.sage.backend", "app.sage.dialects", "app.sage.figures",
+                             "app.sage.interact"),
     "app/sage/controls.py": (),
     "app/sage/abbreviations.py": ("app.sage.controls",),
     "app/sage/interact.py": ("app.sage.abbreviations", "app.sage.controls",
                              "app.wire.messages_pb2"),
     "app/sage/updates.py": ("app.wire",),
-    "app/sage/display.py": PLAIN_SIDE,
+    "app/sage/display.py": (*PLAIN_SIDE, "app.sage.figures"),
     "app/sage/worker.py": PLAIN_SIDE,
     "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker", "app.sage.kernel",
                            "app.sage.sandbox"),
@@ -60,7 +66,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "salvus.py": ("app", "monitor", "supervisor"),
     "gunicorn.conf.py": ("app.green", "app.settings", "salvus"),
 }
-PLAIN_PACKAGES = {"IPython", "traitlets", "google", "sage", "sympy", "app"}
+PLAIN_PACKAGES = {"IPython", "traitlets", "google", "sage", "sympy", "matplotlib",
+                  "matplotlib_inline", "PIL", "app"}
 
 
 def ours() -> list[str]:
@@ -102,7 +109,8 @@ def test_imports_run_one_way(name: str) -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["splitter", "files", "language", "display", "controls",
+@pytest.mark.parametrize("name", ["splitter", "files", "language", "display", "tracebacks",
+                                  "backend", "dialects", "figures", "loading", "controls",
                                   "abbreviations", "interact", "worker", "zygote", "sandbox",
                                   "kernel"])
 def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:

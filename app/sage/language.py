@@ -15,7 +15,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from app.sage import interact
+from app.sage import backend, dialects, figures, interact
 
 # Slow at first use in a process, and right in a fork of one that has done it. The results
 # of last lines are displayed, which warms typesetting and plotting; the error, tracebacks.
@@ -29,12 +29,18 @@ SAGE_WARM_UP = (
     "PolynomialRing(QQ, 'a,b').ideal('a^2-b', 'b^2-a').groebner_basis()",
     "plot(sin(x), (x, 0, 1))",
     "graphs.PetersenGraph().plot()",
+    "import matplotlib.pyplot as _plt; _plt.plot([1, 2])",
+    "animate([plot(x, (x, 0, 1))])",
+    "sphere() + line3d([(0, 0, 0), (1, 1, 1)], thickness=2)",
+    "table([[x, 1/2]])",
+    "ascii_art(x^2/2)",
     "[RR(2).sqrt(), CC(2).log(), pi.n(50)]",
-    "del _y",
+    "del _y, _plt",
     "1/0",
+    "1 +",
 )
 NO_SAGE = "Sage is not installed"
-PLAIN_WARM_UP = ("sum(range(10))", "1/0")
+PLAIN_WARM_UP = ("sum(range(10))", "1/0", "1 +")
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ def load(
     else:
         shell = shell_class.instance(config=config)
         language = _sage(shell, sage.version.version)
+    dialects.register(shell)
+    figures.prepare(shell)
     for module in preload:
         __import__(module)
     return shell, language
@@ -70,15 +78,12 @@ def load(
 
 def _sage(shell: InteractiveShell, version: str) -> Language:
     import sage.version
-    from sage.repl.rich_output import get_display_manager
-    from sage.repl.rich_output.backend_ipython import BackendIPythonNotebook
 
     assert shell.extension_manager is not None
     interact.install()
     shell.extension_manager.load_extension("sage.repl.ipython_extension")
-    manager = get_display_manager()
-    manager.switch_backend(BackendIPythonNotebook(), shell=shell)
-    manager.preferences.graphics = "vector"
+    backend.install(shell)
+    dialects.register_interfaces(shell)
     file = Path(sage.version.__file__)
     files = (str(file), str(file.parent.parent))
     return Language(f"SageMath {version}", "", SAGE_WARM_UP, files)

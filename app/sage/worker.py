@@ -23,6 +23,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -30,10 +31,12 @@ from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.tokenutil import token_at_cursor
 
+from app.sage import dialects, tracebacks
 from app.sage.display import Publisher, ResultHook
 from app.sage.files import Home
 from app.sage.interact import Interacts
 from app.sage.splitter import mark
+from app.sage.tracebacks import Cells
 from app.wire.decoder import Decoder, encode, parse
 from app.wire.messages_pb2 import (
     Complete,
@@ -68,13 +71,18 @@ class Shell(InteractiveShell):  # type: ignore[misc]
 
     displayhook_class = ResultHook
     display_pub_class = Publisher
+    compiler_class = Cells
     worker: Worker | Nobody = Nobody()
+    _inputhook = None  # Sage's `attach` asks for it
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
-        """An interrupt answers at once: with the plain traceback, which takes a tenth."""
-        error = (exc_tuple or sys.exc_info())[0]
+        """Interrupts and deep recursions get the plain traceback: at once, not in seconds."""
+        kind, error, _ = exc_tuple or sys.exc_info()
+        if tracebacks.is_group(error):
+            self._showtraceback(kind, error, traceback.format_exception(error))
+            return
         usual = self.InteractiveTB.mode
-        if error is not None and issubclass(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) or tracebacks.is_deep(error):
             self.InteractiveTB.set_mode("Plain")
         try:
             super().showtraceback(exc_tuple, *args, **kwargs)
@@ -82,11 +90,22 @@ class Shell(InteractiveShell):  # type: ignore[misc]
             self.InteractiveTB.set_mode(usual)
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
-        text = self.InteractiveTB.stb2text(stb)
-        name = getattr(etype, "__name__", str(etype))
+        told = tracebacks.tell(evalue, self.compile)
+        whole = told.text if told.whole else self.InteractiveTB.stb2text(stb)
         self.worker.send(
-            Frame(traceback=Traceback(name=_text(name), value=_said(evalue), text=_text(text)))
+            Frame(
+                traceback=Traceback(
+                    name=_text(getattr(etype, "__name__", str(etype))),
+                    value=_text(tracebacks.message(evalue)),
+                    text=_text(whole),
+                    short="" if told.whole else _text(told.text),
+                )
+            )
         )
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """Also of cells in another language, whose first line names it."""
+        return dialects.transformed(self, raw_cell, super().transform_cell)
 
     def _format_exception_for_storage(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """IPython would format every traceback a second time, for saving notebooks."""
@@ -97,6 +116,10 @@ class Shell(InteractiveShell):  # type: ignore[misc]
 
     def enable_gui(self, gui: str | None = None) -> None:
         """There is no screen here."""
+
+    def enable_matplotlib(self, gui: str | None = None) -> Any:
+        """Figures are shown in the page, whatever else is asked for."""
+        return super().enable_matplotlib("inline")
 
 
 class StandardError(io.TextIOBase):
@@ -357,9 +380,3 @@ def _text(value: str) -> str:
     """Text that can be sent: Python's may hold lone surrogates."""
     return value.encode("utf-8", "backslashreplace").decode()
 
-
-def _said(error: object) -> str:
-    try:
-        return _text(str(error))
-    except Exception as second:  # the user's own __str__ may fail too
-        return f"<{type(second).__name__} while asking for the text of this error>"

@@ -2,7 +2,9 @@
 
 Pages run under a strict Content-Security-Policy: no script but the site's own files, and
 the import map by its hash. Output in HTML is hostile: it is shown in an opaque-origin
-frame at /output, whose own policy lets its scripts run but reach nothing.
+frame at /output, whose own policy lets its scripts run but reach nothing. Of the site's
+files it may use the fonts of formulas, and at /output/scene, where 3D scenes are shown,
+three.js.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import uuid
 from urllib.parse import urlsplit
 
@@ -24,6 +27,7 @@ from app.settings import Settings
 IMPORTS = {
     "codemirror": "/static/vendor/codemirror.js",
     "katex": "/static/vendor/katex.js",
+    "marked": "/static/vendor/marked.js",
     "@bufbuild/protobuf": "/static/vendor/protobuf.js",
     "@bufbuild/protobuf/codegenv2": "/static/vendor/protobuf.js",
 }
@@ -53,14 +57,16 @@ OUTPUT_POLICY = "; ".join(
     (
         "sandbox allow-scripts",
         "default-src 'none'",
-        "script-src 'unsafe-inline' 'unsafe-eval'",
-        "style-src 'unsafe-inline'",
-        "font-src data:",
+        "script-src 'unsafe-inline' 'unsafe-eval' {scripts}",
+        "style-src 'unsafe-inline' {styles}",
+        "font-src data: {fonts}",
         "img-src blob: data:",
         "media-src blob: data:",
         "frame-ancestors 'self'",
     )
 )
+FOR_FRAMES = "/static/vendor/"  # what frames without origin may fetch is open to any origin
+HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 
 # What an error page says: a heading, and what helps.
 ERRORS = {
@@ -126,10 +132,26 @@ def register(app: flask.Flask, *, database: db.Database, settings: Settings) -> 
     @app.get("/output")
     def output() -> flask.Response:
         """The empty frame that shows HTML output, given to it by the page."""
-        response = flask.make_response(flask.render_template("output.html"))
-        response.headers["Content-Security-Policy"] = OUTPUT_POLICY
-        response.headers["Cache-Control"] = "private, max-age=3600"
-        return response
+        return _frame("output.html", styles="katex.css", fonts="fonts/")
+
+    @app.get("/output/scene")
+    def scene() -> flask.Response:
+        """The same for a 3D scene, with three.js."""
+        return _frame("scene.html", scripts="three.js")
+
+
+def _frame(template: str, **allowed: str) -> flask.Response:
+    """A page for output; `allowed`: what it may use of the vendored files, by kind."""
+    host = flask.request.host
+    # A policy can name a single file of a host, but no host that is an IPv6 address.
+    base = f"{host}{FOR_FRAMES}" if HOST.fullmatch(host) else ""
+    sources = dict.fromkeys(("scripts", "styles", "fonts"), "")
+    sources |= {kind: f"{base}{file}" if base else "'self'" for kind, file in allowed.items()}
+    response = flask.make_response(flask.render_template(template))
+    response.headers["Content-Security-Policy"] = OUTPUT_POLICY.format(**sources)
+    response.headers["X-DNS-Prefetch-Control"] = "off"  # names looked up tell something, too
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
 
 
 def is_same_origin(request: flask.Request) -> bool:
@@ -147,6 +169,8 @@ def security_headers(response: flask.Response) -> flask.Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if flask.request.path.startswith(FOR_FRAMES):
+        headers.setdefault("Access-Control-Allow-Origin", "*")
     if response.mimetype == "text/html":
         headers.setdefault("Cache-Control", "no-cache, private")
     return response

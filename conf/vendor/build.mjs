@@ -9,7 +9,9 @@ await rm(target, { recursive: true, force: true })
 await mkdir(path.join(target, "licences"), { recursive: true })
 
 const { metafile } = await build({
-  entryPoints: { codemirror: "./codemirror.js", katex: "katex", protobuf: "./protobuf.js" },
+  entryPoints: {
+    codemirror: "./codemirror.js", katex: "katex", marked: "marked", protobuf: "./protobuf.js",
+  },
   outdir: target,
   bundle: true,
   minify: true,

@@ -1,18 +1,12 @@
 // One object as an element, in the best of its forms that works.
-//
-// HTML comes from user code and is shown in a frame without our origin (/output): its
-// scripts run, but see neither this page nor any cookie, and reach no network.
 
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
+import { showHtml, showMarkdown } from "./html.js"
+import { showJson } from "./json.js"
 import { typeset } from "./latex.js"
-import { choose, decode, plain } from "./mime.js"
-
-const TALLEST = 2000 // px, of a frame that says how tall it is
-const FRAME_STYLE = `<!doctype html><meta charset="utf-8"><style>
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
-body { margin: 2px } table { border-collapse: collapse } td, th { padding: .2em .6em }
-</style>`
+import { choose, decode, plain, SCENE, size } from "./mime.js"
+import { showScene } from "./scene.js"
 
 /** The element of a bundle's parts; empty if they have no form to show. */
 export function show(parts) {
@@ -24,8 +18,11 @@ export function show(parts) {
 }
 
 function form(part, alternative) {
+  if (part.type === SCENE) return showScene(decode(part), alternative)
   if (part.type === "text/latex") return mathematics(decode(part), alternative)
-  if (part.type === "text/html") return frame(decode(part), alternative)
+  if (part.type === "text/html") return showHtml(decode(part), alternative)
+  if (part.type === "text/markdown") return showMarkdown(decode(part), alternative)
+  if (part.type === "application/json") return showJson(decode(part))
   if (part.type.startsWith("image/")) return image(part, alternative)
   return element("pre", { class: "plain" }, ...styled(runs(decode(part)).runs))
 }
@@ -49,25 +46,14 @@ function copyButton(text) {
 }
 
 function image(part, alternative) {
-  const url = URL.createObjectURL(new Blob([part.data], { type: part.type }))
+  const [type] = part.type.split(";")
+  const url = URL.createObjectURL(new Blob([part.data], { type }))
   // An image that has been decoded needs its data no more; a vector one may be drawn again
-  const release = () => part.type === "image/svg+xml" || URL.revokeObjectURL(url)
-  return element("img", { class: "image", src: url, alt: alternative || "Picture", onload: release })
+  const release = () => type === "image/svg+xml" || URL.revokeObjectURL(url)
+  const made = element("img", { class: "image", src: url, alt: alternative || "Picture", onload: release })
+  const { width, height } = size(part.type)
+  if (width) made.style.width = `${width}px`
+  if (height && !width) made.style.height = `${height}px`
+  else if (height) made.style.aspectRatio = `${width} / ${height}`
+  return made
 }
-
-function frame(html, alternative) {
-  const shown = element("iframe", {
-    class: "frame", src: "/output", title: alternative || "HTML output", loading: "lazy",
-  })
-  shown.sandbox.add("allow-scripts")
-  shown.addEventListener("load", () => shown.contentWindow.postMessage(FRAME_STYLE + html, "*"), { once: true })
-  return shown
-}
-
-addEventListener("message", ({ source, data }) => {
-  const height = Number(data?.height)
-  if (!(height > 0)) return
-  for (const shown of document.querySelectorAll("iframe.frame")) {
-    if (shown.contentWindow === source) shown.style.height = `${Math.min(height, TALLEST)}px`
-  }
-})

@@ -92,9 +92,14 @@ export class Output {
       return
     }
     if (kind === "finished") return this.#finish(value)
-    if (this.#clearNext) this.#empty()
+    const old = this.#clearNext ? this.#leave() : []
     this.#closeQuestion()
     this.#region.style.minHeight = ""
+    this.#show(kind, value)
+    this.#supersede(old)
+  }
+
+  #show(kind, value) {
     if (kind === "stream") return this.#write(value)
     this.#stream = null
     if (kind === "bundle") this.#append(show(value.parts))
@@ -174,6 +179,28 @@ export class Output {
     this.#handlers.finished(value)
   }
 
+  /** Begin anew, but leave on the page what is there, until something can be seen instead. */
+  #leave() {
+    const old = [...this.#region.children]
+    this.#empty()
+    this.#region.append(...old)
+    return old
+  }
+
+  /** Take away what the newest item stands for; an image, only when it has been read. */
+  #supersede(old) {
+    if (!old.length) return
+    const item = this.#items.at(-1)
+    const swap = () => {
+      old.forEach(each => each.remove())
+      if (item) item.hidden = false
+    }
+    if (!(item instanceof HTMLImageElement)) return swap()
+    item.hidden = true
+    item.onerror = swap
+    item.addEventListener("load", swap, { once: true })
+  }
+
   #empty() {
     this.#region.replaceChildren()
     this.#stream = this.#question = this.#elided = null
@@ -183,9 +210,18 @@ export class Output {
   }
 }
 
-function traceback({ name, value, text }) {
-  const told = text || [name, value].filter(Boolean).join(": ")
-  return element("pre", { class: "traceback" }, ...styled(runs(told).runs))
+/** An error: the user's own lines of it, and the rest when it is asked for. */
+function traceback({ name, value, text, short }) {
+  const whole = text || [name, value].filter(Boolean).join(": ")
+  const told = element("div", { class: "traceback" },
+    element("pre", {}, ...styled(runs(short || whole).runs)))
+  if (!short || short === whole) return told
+  const details = element("details", {}, element("summary", { text: "Full traceback" }))
+  details.addEventListener("toggle", () => {
+    details.append(element("pre", {}, ...styled(runs(whole).runs)))
+  }, { once: true })
+  told.append(details)
+  return told
 }
 
 /** Files that the run has written, to be fetched while the session lives. */

@@ -7,9 +7,11 @@
 
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
-import { count, settle } from "./text.js"
+import { settle } from "./terminal.js"
+import { count } from "./text.js"
 
 const BLOCK_LINES = 200
+const REDRAWN_LINES = 50 // at the end, that the cursor may come back to
 const BLOCK_CHARACTERS = 256 * 1024
 const SHOWN_LINES = 20_000
 const SHOWN_CHARACTERS = 4_000_000
@@ -18,6 +20,7 @@ const UNFINISHED = /(?:\r|\x1b(?:\[[0-9;:]*)?)$/
 
 export class StreamText {
   #open = ""
+  #pending = "" // what comes between the open text and more of it
   #style = {}
   #midLine = false
   #blocks = []
@@ -34,24 +37,27 @@ export class StreamText {
   }
 
   write(text) {
-    const whole = this.#open + text
+    const whole = this.#open + this.#pending + text
     const rest = whole.match(UNFINISHED)?.[0] ?? ""
-    this.#open = settle(whole.slice(0, whole.length - rest.length)) + rest
+    const settled = settle(whole.slice(0, whole.length - rest.length))
+    this.#open = settled.text
+    this.#pending = settled.cursor + rest
     for (let end = this.#endOfBlock(); end > 0; end = this.#endOfBlock()) this.#close(end)
-    this.#fill(this.#tail, this.#open.slice(0, this.#open.length - rest.length))
+    this.#fill(this.#tail, this.#open)
     this.#elide()
   }
 
   /** Where the open text has enough for a block of its own, 0 if it has not. */
   #endOfBlock() {
     let end = 0
-    for (let line = 0; line < BLOCK_LINES; line++) {
-      const newline = this.#open.indexOf("\n", end)
+    for (let line = 0, at = 0; line < BLOCK_LINES + REDRAWN_LINES; line++) {
+      const newline = this.#open.indexOf("\n", at)
       if (newline < 0 || newline >= BLOCK_CHARACTERS) {
         if (this.#open.length <= BLOCK_CHARACTERS) return 0
         return end || wholeCharacters(this.#open, BLOCK_CHARACTERS)
       }
-      end = newline + 1
+      at = newline + 1
+      if (line < BLOCK_LINES) end = at
     }
     return end
   }

@@ -1,37 +1,4 @@
-// Text as a terminal would show it, and offsets as Python counts them. Pure.
-
-const OVERWRITES = /[\r\b]/
-const ERASE_LINE = /\x1b\[[0-2]?K/g
-
-/** One line as it stands after its carriage returns and backspaces. */
-export function overwrite(line) {
-  if (!OVERWRITES.test(line)) return line
-  let shown = ""
-  for (const part of line.split("\r")) {
-    const text = backspace(part.replace(ERASE_LINE, ""))
-    // Columns of coloured text can't be told from its length: it replaces the line whole
-    const keeps = !part.includes("\x1b") && !shown.includes("\x1b")
-    if (text) shown = keeps ? text + shown.slice(text.length) : text
-    else if (part) shown = ""
-  }
-  return shown
-}
-
-function backspace(text) {
-  if (!text.includes("\b")) return text
-  const kept = []
-  for (const character of text) {
-    if (character === "\b") kept.pop()
-    else kept.push(character)
-  }
-  return kept.join("")
-}
-
-/** `text` with every line overwritten by its own carriage returns; \r\n is a line's end. */
-export function settle(text) {
-  if (!OVERWRITES.test(text)) return text
-  return text.replaceAll("\r\n", "\n").split("\n").map(overwrite).join("\n")
-}
+// Offsets in text as Python counts them, and differences. Pure.
 
 /** The number of Unicode code points before `offset`, which counts UTF-16 units. */
 export function toCodePoints(text, offset) {
