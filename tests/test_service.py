@@ -27,7 +27,7 @@ def public() -> Iterator[RunningSite]:
         running = supervised(
             folder,
             service_anonymous="true",
-            service_seconds="1",
+            service_seconds="3",
             service_runs_per_minute="10000",
             service_origins=SISTER,
             sage_sample_seconds="0.1",
@@ -88,7 +88,7 @@ def test_nothing_is_kept_between_two(public: RunningSite) -> None:
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("while True: pass", "limit of a run's time: used 1."),
+        ("while True: pass", "limit of a run's time: used 3."),
         ("import os; os._exit(3)", "exit code 3"),
         ("import os, time\nfor i in range(4):\n  if os.fork() == 0: b = bytearray(int(150*10^6));"
          " time.sleep(float(60))\ntime.sleep(float(60))", "limit of memory: used"),
