@@ -25,7 +25,7 @@ RULE = re.compile(r"\s*<hr\s*/?>\s*", re.IGNORECASE)
 MARKUP = re.compile(r"<[a-zA-Z/!]|&\w+;")
 
 
-class BadText(ValueError):
+class InputError(ValueError):
     """What was typed into a box is not what the box is for."""
 
 
@@ -407,7 +407,7 @@ def _shown(value: Any) -> str:
 
 
 def _evaluated(text: str) -> Any:
-    """What `text` is in the user's session, None if there is none. Raises BadText."""
+    """What `text` is in the user's session, None if there is none. Raises InputError."""
     from sage.repl.preparse import preparse
     from sage.repl.user_globals import get_globals
 
@@ -416,7 +416,7 @@ def _evaluated(text: str) -> Any:
     try:
         return eval(preparse(text.strip()), get_globals())
     except Exception as error:
-        raise BadText(f"{type(error).__name__}: {error}") from None
+        raise InputError(f"{type(error).__name__}: {error}") from None
 
 
 def _typed(text: str, type: Any) -> Any:
@@ -426,4 +426,4 @@ def _typed(text: str, type: Any) -> Any:
     try:
         return type(value)
     except Exception as error:
-        raise BadText(f"{error.__class__.__name__}: {error}") from None
+        raise InputError(f"{error.__class__.__name__}: {error}") from None

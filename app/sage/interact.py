@@ -23,7 +23,7 @@ from IPython import get_ipython
 
 from app.sage import controls
 from app.sage.abbreviations import ABSENT, control_for
-from app.sage.controls import BadText, Control
+from app.sage.controls import InputError, Control
 from app.wire.messages_pb2 import Finished, Frame
 from app.wire.messages_pb2 import Interact as Shown
 
@@ -108,13 +108,13 @@ class Interact:
         return name if label is None else str(label)
 
     def arguments(self, answers: dict[str, Any]) -> dict[str, Any]:
-        """What the function is called with. Raises BadText."""
+        """What the function is called with. Raises InputError."""
         found = {}
         for name, control in self.controls.items():
             try:
                 found[name] = control.choose(answers[name])
-            except BadText as error:
-                raise BadText(f"{self.label(name)}: {error}") from None
+            except InputError as error:
+                raise InputError(f"{self.label(name)}: {error}") from None
         return found
 
 
@@ -144,12 +144,10 @@ class Interacts:
         self._forget([each for each, (area, _) in self._places.items() if area == id])
         try:
             fine = self._call(found, answers)
-        except KeyboardInterrupt:
-            self._shell.showtraceback(tb_offset=2)
-            return Finished.INTERRUPTED
-        except BaseException:
-            self._shell.showtraceback(tb_offset=2)
-            return Finished.ERROR
+        except BaseException as error:  # an interrupt, or what would end another program
+            self._show_error(error, ours=2)
+            interrupted = isinstance(error, KeyboardInterrupt)
+            return Finished.INTERRUPTED if interrupted else Finished.ERROR
         return Finished.OK if fine else Finished.ERROR
 
     def forget_cell(self, cell: str) -> None:
@@ -170,17 +168,23 @@ class Interacts:
             result = called.function(**called.arguments(answers))
             if result is not None:
                 self._display(result)
-        except BadText as error:
-            kind = type(error)
-            said = self._shell.InteractiveTB.get_exception_only(kind, error)
-            self._shell._showtraceback(kind, error, said)
+        except InputError as error:
+            said = self._shell.InteractiveTB.get_exception_only(InputError, error)
+            self._shell._showtraceback(InputError, error.with_traceback(None), said)
             return False
-        except Exception:
-            self._shell.showtraceback()
+        except Exception as error:
+            self._show_error(error, ours=1)
             return False
         finally:
             self._shell.events.trigger("post_execute")  # shows what pyplot has drawn
         return True
+
+    def _show_error(self, error: BaseException, *, ours: int) -> None:
+        """Without those frames of its traceback, the first, that are `ours`."""
+        for _ in range(ours):
+            trace = error.__traceback__
+            error = error.with_traceback(trace and trace.tb_next)
+        self._shell.showtraceback((type(error), error, error.__traceback__), tb_offset=0)
 
     def _display(self, result: Any) -> None:
         hook = self._shell.displayhook

@@ -95,9 +95,9 @@ class Interact {
   #handlers
   #manual
   #controls = new Map() // by name
-  #values = {} // as the session has them
+  #values = new Map() // as the session has them
   #edited = new Set() // names of what was moved and not sent yet
-  #sent = {} // values that the session has not begun with yet
+  #sent = new Map() // values that the session has not begun with yet
   #number = 0n // of the latest update that was sent
   #begun = 0n // of the latest that the session has begun with ...
   #ended = 0n // ... and ended
@@ -115,7 +115,7 @@ class Interact {
     this.#session = session
     this.#handlers = handlers
     this.#manual = message.manual
-    this.#button = element("button", { type: "button", class: "primary update", text: "Update", onclick: () => this.#send() })
+    this.#button = element("button", { type: "button", class: "update", text: "Update", onclick: () => this.#send() })
     for (const each of message.controls) this.#add(each)
     this.#screen = new Screen(this.#place, {
       reply: text => handlers.reply(text),
@@ -173,7 +173,7 @@ class Interact {
       entered: () => this.#manual && this.#send(),
     })
     this.#controls.set(name, control)
-    this.#values[name] = first
+    this.#values.set(name, first)
   }
 
   // --- From the person to the session ---
@@ -191,7 +191,7 @@ class Interact {
     clearTimeout(this.#timer)
     this.#timer = 0
     this.#lastSent = performance.now()
-    for (const name of this.#edited) this.#sent[name] = this.#controls.get(name).value
+    for (const name of this.#edited) this.#sent.set(name, this.#controls.get(name).value)
     this.#edited.clear()
     this.element.classList.remove("unsent")
     this.#number = (this.#number > this.#begun ? this.#number : this.#begun) + 1n
@@ -200,7 +200,7 @@ class Interact {
   }
 
   #submit() {
-    this.#handlers.update({ number: this.#number, values: JSON.stringify(this.#sent) })
+    this.#handlers.update({ number: this.#number, values: JSON.stringify(Object.fromEntries(this.#sent)) })
   }
 
   /** What was sent comes to nothing: the controls go back to what the session has. */
@@ -208,28 +208,28 @@ class Interact {
     clearTimeout(this.#timer)
     this.#timer = 0
     this.#number = this.#ended = this.#begun
-    this.#sent = {}
+    this.#sent.clear()
     this.#edited.clear()
-    this.#apply(this.#values)
+    this.#apply()
     this.#idle()
   }
 
   // --- From the session to the page ---
 
   #begin(number, values) {
-    this.#values = values
+    this.#values = new Map(Object.entries(values))
     this.#begun = number
-    if (number >= this.#number) this.#sent = {}
-    this.#apply(values)
+    if (number >= this.#number) this.#sent.clear()
+    this.#apply()
     this.#handlers.renewed()
     this.#screen.renew(number)
     this.#busy()
   }
 
-  #apply(values) {
-    for (const [name, control] of this.#controls) {
-      const ours = this.#edited.has(name) || name in this.#sent
-      if (!ours && name in values) control.value = values[name]
+  /** Show the values that the session has, but for what was moved here since. */
+  #apply() {
+    for (const [name, value] of this.#values) {
+      if (!this.#edited.has(name) && !this.#sent.has(name)) this.#controls.get(name).value = value
     }
   }
 
