@@ -71,17 +71,19 @@ def test_a_slider_is_dragged_and_the_output_follows(tab: Tab) -> None:
     assert (area(tab).text_content() or "").split() == ["n", "is", "100"]
 
 
-def test_dragging_a_slow_one_computes_the_last_value_and_few_others(tab: Tab) -> None:
+def test_of_a_fast_drag_over_a_slow_one_the_last_value_counts(tab: Tab) -> None:
     code = (
         "computed = []\n@interact\ndef f(n=slider(0, 100)):\n"
         "    computed.append(n); sleep(float(0.5)); print('n is', n)"
     )
     finished(run(tab, 1, code))
-    drag(tab, slider(tab, "n"), 100)
+    slider(tab, "n").evaluate(
+        "input => { for (let n = 1; n <= 100; n++) {"
+        " input.value = n; input.dispatchEvent(new Event('input')) } }"
+    )
     expect(area(tab)).to_contain_text("n is 100", timeout=PATIENCE)
     settled(tab)
-    place = run(tab, 2, "print(computed[-1] == 100, len(computed) < 8)")
-    expect(place).to_contain_text("True True", timeout=PATIENCE)
+    expect(run(tab, 2, "print(computed)")).to_contain_text("[0, 1, 100]", timeout=PATIENCE)
 
 
 def test_nothing_flickers_while_a_plot_is_dragged(tab: Tab) -> None:

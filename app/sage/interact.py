@@ -23,7 +23,7 @@ from IPython import get_ipython
 
 from app.sage import controls
 from app.sage.abbreviations import ABSENT, control_for
-from app.sage.controls import InputError, Control
+from app.sage.controls import Control, InputError
 from app.wire.messages_pb2 import Finished, Frame
 from app.wire.messages_pb2 import Interact as Shown
 
