@@ -30,12 +30,13 @@ from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.evaluations import Evaluations
-from app.nodes import Node
+from app.nodes import Nodes
 from app.sage import cgroups, protections
 from app.sage.census import Census
 from app.sage.pool import Pool, PoolError
 from app.sage.recorder import Recorder
 from app.sage.server import SageServer
+from app.servers import ServersInUse
 from app.sessions import Sessions
 from app.settings import ROOT, Settings, SettingsError
 from app.token import site_token
@@ -156,10 +157,8 @@ class Site:
         )
         context = client_context(identity(settings))
         name = f"{settings.app.host}:{settings.app.port}"
-        self.nodes = [
-            Node(address, name=name, token=self._token, context=context, wire=settings.wire)
-            for address in settings.sage_servers
-        ]
+        self.nodes = Nodes(name=name, token=self._token, context=context, wire=settings.wire)
+        self._servers = ServersInUse(settings=settings, on_change=self.nodes.use)
         self.browsers = Browsers()
         self._lag = HubLag(window=settings.monitor.interval)
         delivery = Delivery(browsers=self.browsers, nodes=self.nodes)
@@ -174,7 +173,7 @@ class Site:
             settings=settings,
             database=self.database,
             sessions=self._sessions,
-            evaluations=Evaluations(nodes=delivery.nodes, cache=self.cache, settings=settings),
+            evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
             snapshot=self.snapshot,
             token=self._token,
@@ -188,8 +187,7 @@ class Site:
         """Start everything, without waiting for it: pages say what is not yet there."""
         green.activate()
         self._lag.start()
-        for node in self.nodes:
-            node.start()
+        self._servers.start()
         gevent.spawn(self._start_rest)
 
     def leave(self) -> None:
@@ -197,8 +195,8 @@ class Site:
         self._sockets.leave()
 
     def stop(self) -> None:
-        for node in self.nodes:
-            node.stop()
+        self._servers.stop()
+        self.nodes.stop()
         if self._monitor is not None:
             self._monitor.stop()
         if self._sage is not None:
@@ -229,6 +227,8 @@ class Site:
         now["notices"] += [
             f"no stream to the sage server: {node.failure}" for node in self.nodes if not node.is_up
         ]
+        if self._servers.mistake:
+            now["notices"].append(self._servers.mistake)
         for node in self.nodes:
             if node.protections:
                 now["protection"] = node.protections

@@ -6,11 +6,10 @@ connected gets nothing, and asks for what it lacks when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.browsers import Browser, Browsers
-from app.nodes import Node
+from app.nodes import Nodes
 from app.wire.messages_pb2 import Message
 
 
@@ -32,9 +31,9 @@ class Undeliverable(Exception):
 
 
 class Delivery:
-    def __init__(self, *, browsers: Browsers, nodes: Sequence[Node]) -> None:
+    def __init__(self, *, browsers: Browsers, nodes: Nodes) -> None:
         self.browsers = browsers
-        self.nodes = {node.address: node for node in nodes}
+        self.nodes = nodes
 
     def deliver(self, address: ToBrowser | ToWorksheet, message: Message) -> int:
         """How many it reached. Raises Undeliverable if it was for one who isn't there."""

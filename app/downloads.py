@@ -78,3 +78,6 @@ class Download:
 
     def node_found(self) -> None:
         """What was asked is lost with the old stream, which was told."""
+
+    def servers_changed(self) -> None:
+        """The file is where it is."""

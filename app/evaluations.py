@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
-from collections.abc import Mapping
 from dataclasses import astuple
 
 from app.cache import Cache
 from app.inquiry import Inquiry
-from app.nodes import Node, NodeDown
+from app.nodes import Node, NodeDown, Nodes
 from app.settings import Settings
 from app.wire.decoder import parse
 from app.wire.messages_pb2 import Evaluate, Evaluated, Message
@@ -23,7 +22,7 @@ class Busy(Exception):
 
 
 class Evaluations:
-    def __init__(self, *, nodes: Mapping[str, Node], cache: Cache, settings: Settings) -> None:
+    def __init__(self, *, nodes: Nodes, cache: Cache, settings: Settings) -> None:
         self._nodes = nodes
         self._cache = cache
         self._settings = settings
@@ -51,9 +50,10 @@ class Evaluations:
         return found
 
     def _node(self) -> Node:
-        up = [node for node in self._nodes.values() if node.is_up]
+        in_use = [self._nodes.at(address) for address in self._nodes.addresses]
+        up = [node for node in in_use if node.is_up]
         if not up:
-            failures = "; ".join(node.failure for node in self._nodes.values())
+            failures = "; ".join(node.failure for node in in_use)
             raise Busy(f"no Sage server can be reached ({failures})")
         return random.choice(up)
 

@@ -53,3 +53,6 @@ class Inquiry:
 
     def node_found(self) -> None:
         """What was asked was lost with the old stream, which was told."""
+
+    def servers_changed(self) -> None:
+        """The answer comes from the one that was asked."""

@@ -1,16 +1,20 @@
 """Streams to the sage servers of the site: one each, kept up, shared by all viewers.
 
-A stream is opened when it is first needed and reopened, with growing pauses, when it is
-lost. Each viewer has a channel of it; the greenlet that reads the stream hands messages
-over and never waits for a viewer.
+A stream is reopened, with growing pauses, when it is lost. Each viewer has a channel of it;
+the greenlet that reads the stream hands messages over and never waits for a viewer.
+
+The servers in use may change at any time. One that is dropped gets no new sessions, and its
+stream goes on for as long as somebody has a channel of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import logging
 import random
 import ssl
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import gevent
@@ -36,14 +40,25 @@ class Channel(Protocol):
     def receive(self, received: Received) -> None: ...
     def node_lost(self, reason: str) -> None: ...
     def node_found(self) -> None: ...
+    def servers_changed(self) -> None: ...
 
 
 class Node:
     def __init__(
-        self, address: str, *, name: str, token: str, context: ssl.SSLContext, wire: Wire
+        self,
+        address: str,
+        *,
+        name: str,
+        token: str,
+        context: ssl.SSLContext,
+        wire: Wire,
+        on_unused: Callable[[Node], None] = lambda node: None,
     ) -> None:
-        """`address`: host:port of the server; `name`: what this app server calls itself."""
+        """`address`: host:port of the server; `name`: what this app server calls itself;
+        `on_unused`: called when the last channel is closed.
+        """
         self.address = address
+        self._on_unused = on_unused
         self._name = name
         self._token = token
         self._context = context
@@ -77,6 +92,12 @@ class Node:
 
     def close(self, number: int) -> None:
         self._channels.pop(number, None)
+        if not self._channels:
+            self._on_unused(self)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return tuple(self._channels.values())
 
     def send(self, number: int, message: Message) -> None:
         """Send on a channel. Raises NodeDown."""
@@ -101,7 +122,7 @@ class Node:
             pause = FIRST_PAUSE
             self._stream, self.failure = stream, ""
             log.info("connected with the sage server %s", self.address)
-            for channel in list(self._channels.values()):
+            for channel in self.channels:
                 gevent.spawn(channel.node_found)
             reason = self._read(stream)
             self._stream = None
@@ -112,7 +133,7 @@ class Node:
         if reason != self.failure:
             log.warning("no stream to the sage server: %s", reason)
         self.failure = reason
-        for channel in list(self._channels.values()):
+        for channel in self.channels:
             channel.node_lost(reason)
 
     def _connect(self) -> Stream:
@@ -157,3 +178,65 @@ class Node:
             channel = self._channels.get(received.message.channel)
             if channel is not None:
                 channel.receive(received)
+
+
+class Nodes:
+    """The sage servers in use, and those that were dropped and are still needed."""
+
+    def __init__(self, *, name: str, token: str, context: ssl.SSLContext, wire: Wire) -> None:
+        """As for `Node`."""
+        self._name = name
+        self._token = token
+        self._context = context
+        self._wire = wire
+        self._nodes: dict[str, Node] = {}
+        self.addresses: tuple[str, ...] = ()  # of those in use, sorted
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(list(self._nodes.values()))
+
+    def use(self, addresses: Iterable[str]) -> None:
+        """From now on these, at least one, have the sessions that begin."""
+        before, self.addresses = self.addresses, tuple(sorted(set(addresses)))
+        if before == self.addresses:
+            return
+        for address in self.addresses:
+            self.at(address)
+        for node in self:
+            self._end_if_unused(node)
+            for channel in node.channels:
+                channel.servers_changed()
+
+    def stop(self) -> None:
+        for node in self:
+            node.stop()
+
+    def at(self, address: str) -> Node:
+        """The node of a server, in use or not. One that isn't ends with its last channel."""
+        if address not in self._nodes:
+            self._nodes[address] = Node(
+                address,
+                name=self._name,
+                token=self._token,
+                context=self._context,
+                wire=self._wire,
+                on_unused=self._end_if_unused,
+            )
+            self._nodes[address].start()
+        return self._nodes[address]
+
+    def choice(self, worksheet: str) -> Node:
+        """Where a session of this worksheet begins: every app server chooses the same.
+
+        By the highest hash, so that few worksheets move when servers come and go.
+        """
+        return self.at(max(self.addresses, key=lambda each: _weight(each, worksheet)))
+
+    def _end_if_unused(self, node: Node) -> None:
+        if node.address not in self.addresses and not node.channels:
+            self._nodes.pop(node.address, None)
+            node.stop()
+
+
+def _weight(address: str, worksheet: str) -> bytes:
+    return hashlib.sha256(f"{address} {worksheet}".encode()).digest()

@@ -5,16 +5,19 @@ of its output, and from the sage server the rest and all that follows. What it s
 already, it does not get again. With the database away it gets what the sage server keeps.
 A sage server keeps a session until the database has all of it; if that happened between
 the question to the one and to the other, it answers Gone, and the database is asked again.
+
+A session stays where it began. Without one, a worksheet's viewers wait on the server where
+the next one will begin: when servers come or go, or a session ends elsewhere, they move there.
 """
 
 from __future__ import annotations
 
 import logging
-import zlib
 from dataclasses import dataclass, replace
 
 import gevent
 from gevent.lock import BoundedSemaphore
+from psycopg2.extensions import cursor as Cursor
 
 from app import worksheets
 from app.browsers import Browser
@@ -27,6 +30,7 @@ from app.wire.messages_pb2 import (
     Attach,
     Cell,
     Detach,
+    End,
     Message,
     Refused,
     Saving,
@@ -37,6 +41,7 @@ from app.worksheets import Missing, Sheet
 
 log = logging.getLogger(__name__)
 UNREACHED = "the Sage server can't be reached"
+ABANDONED = "its Sage server can't be reached and is not one of this site's any more"
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Sessions:
             sheet = worksheets.load(cursor, browser.account, browser.worksheet)
             if sheet is None:
                 return None
-            server = worksheets.live_server(cursor, sheet.id)
+            server = self.live_server(cursor, sheet.id)
             if session and not worksheets.knows_session(cursor, sheet.id, session):
                 return Stored(sheet, [], session, after, False, None, server)
             # The page ignores what is not above the last seq it has seen of a session, so
@@ -129,12 +134,17 @@ class Sessions:
         """A file of the home of a worksheet's session, begun. Raises NoFile, NodeDown."""
         return Download(self.place(worksheet, server), worksheet, path)
 
+    def live_server(self, cursor: Cursor, worksheet: str) -> str:
+        """host:port of the sage server that has the worksheet's live session, "" if none has."""
+        return worksheets.live_server(cursor, worksheet, self._nodes.addresses)
+
+    def uses(self, node: Node) -> bool:
+        """Whether sessions may begin there."""
+        return node.address in self._nodes.addresses
+
     def place(self, worksheet: str, server: str) -> Node:
-        """The node of a worksheet's session: `server` if it is one of ours, else a fixed choice."""
-        if server in self._nodes:
-            return self._nodes[server]
-        addresses = sorted(self._nodes)
-        return self._nodes[addresses[zlib.crc32(worksheet.encode()) % len(addresses)]]
+        """The node of a worksheet's session: `server` has it; "": where the next one begins."""
+        return self._nodes.at(server) if server else self._nodes.choice(worksheet)
 
 
 class Watch:
@@ -149,51 +159,47 @@ class Watch:
         self._after = 0  # ... up to this seq ...
         self._complete = False  # ... which is all of it
         self._death: State | None = None
+        self._lives: bool | None = None  # whether the node has a session of it, once it said so
         self._returning = BoundedSemaphore()
 
     def attach(self, session: str, after: int) -> bool:
         """Show everything behind seq `after` of `session`; whether the worksheet exists."""
         self.close()
-        self._session, self._after, self._complete = session, after, False
-        server = ""
-        try:
-            stored = self._sessions.stored(self._browser, session, after)
-            if stored is None:
-                return False
-            self._browser.post_message(_worksheet(stored.sheet))
-            self._send_stored(stored)
-            server = stored.server
-        except Unavailable as error:
-            unknown = Worksheet(id=self._browser.worksheet, stored=False)
-            self._browser.post_message(Message(worksheet=unknown))
-            self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
-        self._node = self._sessions.place(self._browser.worksheet, server)
-        self._channel = self._node.open(self)
-        if self._node.is_up:
-            self._join()
-        else:
-            self.node_lost(self._node.failure)
+        with self._returning:
+            self._session, self._after, self._complete = session, after, False
+            server = ""
+            try:
+                stored = self._sessions.stored(self._browser, session, after)
+                if stored is None:
+                    return False
+                self._browser.post_message(_worksheet(stored.sheet))
+                self._send_stored(stored)
+                server = stored.server
+            except Unavailable as error:
+                unknown = Worksheet(id=self._browser.worksheet, stored=False)
+                self._browser.post_message(Message(worksheet=unknown))
+                self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
+            self._go_to(self._sessions.place(self._browser.worksheet, server))
         return True
 
     def send(self, message: Message, about: str = "") -> None:
         """Pass a browser's message on to its session; if that fails, the browser is told."""
+        if self._lives is False and self._is_misplaced:
+            self._return()  # or a session would begin where none shall
         try:
             if self._node is None:
                 raise NodeDown("attach to a worksheet first")
+            if message.HasField("restart") and not self._sessions.uses(self._node):
+                message = Message(end=End())  # the next run has its session elsewhere
             self._node.send(self._channel, message)
         except NodeDown as error:
             reason = f"{UNREACHED} ({error}); your code is safe, try again in a moment"
             self._browser.post_message(Message(refused=Refused(reason=reason, about=about)))
 
     def close(self) -> None:
-        if self._node is None:
-            return
-        try:
-            self._node.send(self._channel, Message(detach=Detach()))
-        except NodeDown:
-            pass  # its viewers are gone with the stream
-        self._node.close(self._channel)
-        self._node = None
+        before, self._node = self._node, None
+        if before is not None:
+            _leave(before, self._channel)
 
     # -- Called by the node ----------------------------------------------------------
 
@@ -203,17 +209,29 @@ class Watch:
         if kind == "gone":
             gevent.spawn(self._return)
             return
-        if kind == "state" and message.state.kind == State.NONE and self._death is not None:
-            self._browser.post_message(Message(state=self._death))
+        if kind == "state" and self._take_state(message.state):
             return
         if kind == "frame":
             self._session, self._after = message.frame.session, message.frame.seq
             self._complete, self._death = False, None
         self._browser.post(received.raw)
 
+    def _take_state(self, state: State) -> bool:
+        """Note what it says of the node; whether the browser has been told something better."""
+        self._lives = state.kind not in (State.NONE, State.DEAD)
+        if not self._lives and self._is_misplaced:
+            gevent.spawn(self._return)
+        if state.kind == State.DEAD:
+            self._death = state
+        elif state.kind == State.NONE and self._death is not None:
+            self._browser.post_message(Message(state=self._death))
+            return True
+        return False
+
     def node_lost(self, reason: str) -> None:
-        state = State(kind=State.STARTING, reason=f"{UNREACHED} ({reason})")
-        self._browser.post_message(Message(state=state))
+        self._show_lost(reason)
+        if self._node is not None and not self._sessions.uses(self._node):
+            gevent.spawn(self._return)
 
     def node_found(self) -> None:
         if self._session:
@@ -221,23 +239,66 @@ class Watch:
         else:  # a run that was under way may be all that is known of its session
             self._return()
 
+    def servers_changed(self) -> None:
+        if not self._lives and self._is_misplaced:
+            gevent.spawn(self._return)
+
     # -- Coming to the session -------------------------------------------------------
 
+    @property
+    def _is_misplaced(self) -> bool:
+        """Whether the next session of the worksheet will begin on another node."""
+        return self._sessions.place(self._browser.worksheet, "") is not self._node
+
     def _return(self) -> None:
-        """Ask the database for what it has got since it was asked, then the node again."""
+        """Ask the database for what it has got since it was asked, then the node again.
+
+        If the session lives elsewhere by now, or the next one begins elsewhere, that node.
+        """
         with self._returning:
             if self._node is None:
                 return
-            before = self._session
+            before, death, server = self._session, self._death, self._node.address
             try:
                 stored = self._sessions.stored(self._browser, before, self._after)
                 if stored is not None:
                     self._send_stored(stored)
+                    self._death = self._death or death
+                    server = stored.server
             except Unavailable as error:
                 log.warning("browser %s: %s", self._browser.id, error)
             # What the node said is gone now came from the database: not again.
             self._complete = self._complete or self._session == before != ""
+            if self._node is not None:  # else the browser has left meanwhile
+                self._go_to(self._better_place(self._node, server))
+
+    def _better_place(self, node: Node, server: str) -> Node:
+        """Where to be, if we are at `node` and the database says that `server` has the session."""
+        if self._lives:
+            return node
+        if self._lives is False and server == node.address:
+            server = ""  # it knows better than the database, which lags behind
+        found = self._sessions.place(self._browser.worksheet, server)
+        if found is not node and not node.is_up and not self._death and self._session:
+            self._death = State(kind=State.DEAD, session=self._session, reason=ABANDONED)
+        return found
+
+    def _go_to(self, node: Node) -> None:
+        """Watch there from now on."""
+        before, number = self._node, self._channel
+        if node is not before:
+            self._node, self._channel = node, node.open(self)
+            if before is not None:
+                _leave(before, number)
+        self._lives = None
+        if node.is_up:
             self._join()
+        else:
+            self._show_lost(node.failure)
+
+    def _show_lost(self, reason: str) -> None:
+        state = State(kind=State.STARTING, reason=f"{UNREACHED} ({reason})")
+        self._browser.post_message(Message(state=state))
 
     def _send_stored(self, stored: Stored) -> None:
         for part in stored.missing:
@@ -260,7 +321,15 @@ class Watch:
         try:
             self._node.send(self._channel, Message(attach=attach))
         except NodeDown as error:
-            self.node_lost(str(error))
+            self._show_lost(str(error))
+
+
+def _leave(node: Node, channel: int) -> None:
+    try:
+        node.send(channel, Message(detach=Detach()))
+    except NodeDown:
+        pass  # its viewers are gone with the stream
+    node.close(channel)
 
 
 def _worksheet(sheet: Sheet) -> Message:

@@ -49,7 +49,9 @@ NAME = Rule(
 ADDRESSES = Rule(
     'a list of "host:port"',
     lambda value: all(
-        host and port.isdigit() and 0 < int(port) < 65536
+        re.fullmatch(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", host)
+        and re.fullmatch("[0-9]{1,5}", port)
+        and 0 < int(port) < 65536
         for host, _, port in (address.rpartition(":") for address in value)
     ),
 )
@@ -100,6 +102,7 @@ class Sage:
     host: str = key("127.0.0.1")
     port: int = key(8100, PORT)
     servers: tuple[str, ...] = key((), ADDRESSES)
+    servers_file: str = key("")
     python: str = key("")
     preload: tuple[str, ...] = key(())
     warm_up: bool = key(True)
@@ -218,8 +221,11 @@ class Settings:
 
     @property
     def sage_servers(self) -> tuple[str, ...]:
-        """Addresses (host:port) at which sessions may be placed."""
-        return self.sage.servers or (f"{self.sage.host}:{self.sage.port}",)
+        """Addresses (host:port) at which sessions may be placed, besides `servers_file`'s."""
+        elsewhere = self.sage.servers_file and "sage" not in self.app.roles
+        if self.sage.servers or elsewhere:
+            return self.sage.servers
+        return (f"{self.sage.host}:{self.sage.port}",)
 
 
 SECTIONS: dict[str, type] = {

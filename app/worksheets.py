@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
 ALL = 2**63 - 1  # a seq that no frame has
+SILENCE = 30.0  # seconds after which a sage server that was dropped counts as gone
 BATCH = 64  # frames a statement fetches; a stream frame has at most 64 KiB
 
 
@@ -185,12 +187,17 @@ def recorded(cursor: Cursor, worksheet: str) -> Recorded:
     return Recorded(*row) if row else Recorded()
 
 
-def live_server(cursor: Cursor, worksheet: str) -> str:
-    """host:port of the sage server that has the worksheet's live session, "" if none has."""
+def live_server(cursor: Cursor, worksheet: str, in_use: Sequence[str]) -> str:
+    """host:port of the sage server that has the worksheet's live session, "" if none has.
+
+    It is one of those `in_use`, or another that was heard of lately.
+    """
     cursor.execute(
-        "SELECT server FROM sessions WHERE worksheet = %s AND ended IS NULL"
+        "SELECT server FROM sessions LEFT JOIN sage_servers ON address = server"
+        " WHERE worksheet = %s AND ended IS NULL"
+        " AND (server = ANY(%s) OR seen > now() - make_interval(secs => %s))"
         " ORDER BY started DESC LIMIT 1",
-        (worksheet,),
+        (worksheet, list(in_use), SILENCE),
     )
     row = cursor.fetchone()
     return row[0] if row else ""

@@ -93,7 +93,11 @@ def _app_server(settings: Settings, after: tuple[str, ...]) -> Service:
         return Command(
             arguments=(*gunicorn, "salvus:app"),
             log=locations.log_file(settings, "app"),
-            environment={**environment(settings), "SALVUS_APP_ROLES": "app"},
+            environment={
+                **environment(settings),
+                "SALVUS_APP_ROLES": "app",
+                "SALVUS_SAGE_SERVERS": ",".join(settings.sage_servers),
+            },
             folder=ROOT,
         )
 

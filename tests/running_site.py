@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import gevent
 import psutil
 
+from app import settings
 from app.settings import ROOT
+from supervisor.postgresql import database_url
 from tests import host
 
 ADDRESS = re.compile(r"http://\S+/\?token=\S+")
@@ -115,6 +122,53 @@ def supervised(data_dir: Path, **keys: str) -> RunningSite:
 def small_form(data_dir: Path, **keys: str) -> RunningSite:
     command = (sys.executable, "-m", "gunicorn", "salvus:app")
     return RunningSite(data_dir, command, **keys)
+
+
+@contextmanager
+def sage_server(site: RunningSite) -> Iterator[str]:
+    """Another sage server of `site`, as on another host; its address (host:port)."""
+    with host.short_folder() as folder:
+        for name in ("token", "certificates"):
+            copy(site.data_dir / name, folder / name)
+        port = str(host.free_port())
+        database = database_url(settings.read(environment=site.environment))
+        environment = site.environment | {
+            "SALVUS_SITE_DATA_DIR": str(folder),
+            "SALVUS_SAGE_PORT": port,
+            "SALVUS_DATABASE_URL": database,
+        }
+        with open(folder / "log", "wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "salvus.py", "sage"],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            _wait_listening(process, int(port), folder / "log")
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+
+
+def copy(source: Path, target: Path) -> None:
+    """A file or a folder, with its permissions."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _wait_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    with gevent.Timeout(START_SECONDS):
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            gevent.sleep(0.05)
+    raise AssertionError(log.read_text())
 
 
 def kill_all(processes: list[psutil.Process]) -> None:

@@ -30,6 +30,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/downloads.py": ("app.nodes", "app.wire"),
     "app/inquiry.py": ("app.nodes", "app.wire"),
     "app/evaluations.py": ("app.cache", "app.inquiry", "app.nodes", "app.settings", "app.wire"),
+    "app/servers.py": ("app.settings",),
     "app/sessions.py": ("app.downloads", "app.worksheets", "app.browsers", "app.db",
                         "app.delivery", "app.nodes", "app.wire"),
     "app/sage/splitter.py": (),

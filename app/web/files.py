@@ -26,7 +26,7 @@ def register(app: flask.Flask, *, database: Database, sessions: Sessions) -> Non
         with database.reading() as cursor:
             if worksheets.title(cursor, flask.g.account, str(worksheet)) is None:
                 flask.abort(404)
-            server = worksheets.live_server(cursor, str(worksheet))
+            server = sessions.live_server(cursor, str(worksheet))
         try:
             download = sessions.download(str(worksheet), server, path)
         except NoFile as error:
