@@ -20,6 +20,7 @@ from app.settings import Wire
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError, Received
 from app.wire.messages_pb2 import Hello, Message
 from app.wire.stream import Stream
+from app.wire.tls import Context
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between tries to reach a server
 
@@ -40,7 +41,7 @@ class Channel(Protocol):
 
 class Node:
     def __init__(
-        self, address: str, *, name: str, token: str, context: ssl.SSLContext, wire: Wire
+        self, address: str, *, name: str, token: str, context: Context, wire: Wire
     ) -> None:
         """`address`: host:port of the server; `name`: what this app server calls itself."""
         self.address = address
@@ -119,7 +120,7 @@ class Node:
         host, _, port = self.address.rpartition(":")
         raw = gevent_socket.create_connection((host, int(port)), timeout=self._wire.hello_seconds)
         try:
-            secured = self._context.wrap_socket(raw, server_hostname=host)
+            secured = self._context.current().wrap_socket(raw, server_hostname=host)
         except (OSError, ssl.CertificateError):
             raw.close()
             raise
