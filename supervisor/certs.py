@@ -59,20 +59,28 @@ def ensure(data_dir: Path, names: Sequence[str]) -> Paths:
     Safe to call from several processes at once. A damaged file is made anew. Raises
     CannotStart where only another host of the site could make them.
     """
-    return _ensure(data_dir, "host", names, (SERVER, CLIENT))
+    return _ensure(_paths(data_dir, "host"), names, (SERVER, CLIENT))
 
 
 def ensure_public(data_dir: Path, names: Sequence[str]) -> Paths:
     """The same for what browsers are shown."""
-    return _ensure(data_dir, "public", names, (SERVER,))
+    return _ensure(public_paths(data_dir), names, (SERVER,))
+
+
+def public_paths(data_dir: Path) -> Paths:
+    return _paths(data_dir, "public")
+
+
+def _paths(data_dir: Path, name: str) -> Paths:
+    folder = data_dir / "certificates"
+    return Paths(folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
 
 
 def _ensure(
-    data_dir: Path, file: str, names: Sequence[str], roles: Sequence[x509.ObjectIdentifier]
+    paths: Paths, names: Sequence[str], roles: Sequence[x509.ObjectIdentifier]
 ) -> Paths:
-    folder = data_dir / "certificates"
+    folder = paths.ca.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = Paths(folder / "ca.pem", folder / f"{file}.pem", folder / f"{file}.key")
     wanted = tuple(dict.fromkeys((*names, *ALWAYS)))
     with _locked(folder):
         now = datetime.now(UTC)

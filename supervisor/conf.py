@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 
@@ -62,27 +63,38 @@ def install(path: Path, text: str, *, checker: Checker) -> bool:
 
     `checker` makes the command that judges a file. Raises Refused.
     """
-    refused, reason = _beside(path, "refused"), _beside(path, "reason")
     if path.exists() and path.read_text(encoding="utf-8") == text:
-        _forget(refused, reason)
+        accept(path)
         return False
+    refused = _beside(path, "refused")
     write_if_changed(refused, text)
     if why := failure(checker(refused)):
-        write_if_changed(reason, why)
+        refuse(path, why)
         raise Refused(f"{path.name} is refused ({refused}): {why}")
     refused.replace(path)
-    _forget(refused, reason)
+    accept(path)
     return True
 
 
-def install_or_keep(path: Path, text: str, *, checker: Checker) -> bool:
-    """As `install`; but an old file, if there is one, is good enough: see `refusals`."""
+@contextmanager
+def old_one_will_do(path: Path) -> Iterator[None]:
+    """To start a service: `path` as it was is good enough, if it is there; see `refusals`."""
     try:
-        return install(path, text, checker=checker)
+        yield
     except Refused:
         if not path.exists():
             raise
-        return False
+
+
+def refuse(path: Path, why: str) -> None:
+    """Remember that what `path` should hold now is no good."""
+    write_if_changed(_beside(path, "reason"), why)
+
+
+def accept(path: Path) -> None:
+    """What `path` should hold now is good."""
+    _beside(path, "reason").unlink(missing_ok=True)
+    _beside(path, "refused").unlink(missing_ok=True)
 
 
 def refusals(folder: Path) -> tuple[str, ...]:
@@ -115,7 +127,3 @@ def failure(command: tuple[str, ...]) -> str:
 def _beside(path: Path, word: str) -> Path:
     return path.with_name(f"{path.name}.{word}")
 
-
-def _forget(*files: Path) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)

@@ -51,16 +51,17 @@ def test_what_it_refuses_leaves_the_old_one_and_says_why(file: Path) -> None:
 
 def test_a_good_one_forgets_the_refusal(file: Path) -> None:
     conf.install(file, GOOD, checker=checker)
-    assert not conf.install_or_keep(file, BAD, checker=checker)
+    with conf.old_one_will_do(file):
+        conf.install(file, BAD, checker=checker)
     assert conf.refusals(file.parent)
-    assert not conf.install_or_keep(file, GOOD, checker=checker)
+    assert not conf.install(file, GOOD, checker=checker)
     assert conf.refusals(file.parent) == ()
     assert os.listdir(file.parent) == [file.name]
 
 
 def test_without_an_old_one_there_is_nothing_to_keep(file: Path) -> None:
-    with pytest.raises(conf.Refused, match="1:bad"):
-        conf.install_or_keep(file, BAD, checker=checker)
+    with pytest.raises(conf.Refused, match="1:bad"), conf.old_one_will_do(file):
+        conf.install(file, BAD, checker=checker)
     assert not file.exists()
 
 

@@ -12,6 +12,7 @@ from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.web import files, pages, service, static_files, status
 from app.web.access import Access
+from app.web.forwarded import Forwarded
 from app.web.socket import Sockets
 from app.web.status import Snapshot
 
@@ -41,6 +42,7 @@ def create_app(
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot)
     sockets.register(app)
+    app.wsgi_app = Forwarded(app.wsgi_app, settings.app.proxies)  # type: ignore[method-assign]
 
     @app.get("/alive")
     def alive() -> dict[str, bool]:

@@ -163,7 +163,16 @@ def is_same_origin(request: flask.Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+    return is_own_origin(request)
+
+
+def is_own_origin(request: flask.Request) -> bool:
+    """Whether the Origin header is this site's. Without TLS anybody on the way can write pages,
+    so behind TLS only a page that came over it counts."""
+    origin = urlsplit(request.headers.get("Origin", ""))
+    return origin.netloc == request.host and (
+        origin.scheme == "https" or not request.is_secure
+    )
 
 
 def security_headers(response: flask.Response) -> flask.Response:
