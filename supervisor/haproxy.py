@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import resource
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,9 @@ ASKED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on → asked at
 STATIC = """\
 backend static
     default-server check inter 500ms fall 2 rise 1
-    server nginx "unix@{socket}"
+    # The first failure tells enough, as app servers stand in
+    server nginx "unix@{socket}" observe layer4 error-limit 1 on-error mark-down
+    {stand_ins}
 """
 ACME_PATH = "{ path_beg /.well-known/acme-challenge/ }"
 ACME = """\
@@ -76,7 +78,7 @@ def renew(settings: Settings, app_servers: Sequence[AppServer]) -> None:
     binary = str(_binary(settings))
 
     def checker(file: Path) -> tuple[str, ...]:
-        return privileges.confined((binary, "-q", "-c", "-f", str(file)), public.user())
+        return privileges.confined((binary, "-c", "-f", str(file)), public.user())
 
     if not public.stunnel_is_used(settings):
         public.write_certificate(settings)
@@ -101,6 +103,7 @@ def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, st
     service = settings.service
     has_nginx = nginx.find_binary(settings) is not None
     hsts = settings.tls.hsts_seconds
+    servers = [f"server {one.name} {public.bracketed(one.host)}:{one.port}" for one in app_servers]
     return {
         "control": str(_sockets(settings) / "cli"),
         "connections": connections(wanted.connections),
@@ -112,14 +115,23 @@ def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, st
         "remember_tls": (
             f'http-response set-header Strict-Transport-Security "max-age={hsts}"' if hsts else ""
         ),
-        "use_static": "use_backend static if static { nbsrv(static) gt 0 }" if has_nginx else "",
+        "use_static": "use_backend static if static" if has_nginx else "",
         "redirect_frontend": _redirect(settings, ports),
-        "servers": "\n    ".join(
-            f"server {one.name} {public.bracketed(one.host)}:{one.port}" for one in app_servers
+        "servers": _lines(servers),
+        "static_backend": (
+            STATIC.format(
+                socket=nginx.socket_path(settings),
+                stand_ins=_lines(f"{server} backup" for server in servers),
+            )
+            if has_nginx
+            else ""
         ),
-        "static_backend": STATIC.format(socket=nginx.socket_path(settings)) if has_nginx else "",
         "acme_backend": ACME.format(port=settings.tls.acme_port) if settings.tls.acme_port else "",
     }
+
+
+def _lines(found: Iterable[str]) -> str:
+    return "\n    ".join(found)
 
 
 def connections(wanted: int) -> int:

@@ -14,7 +14,7 @@ import psutil
 from app.settings import ROOT
 from tests import host
 
-ADDRESS = re.compile(r"http://\S+/\?token=\S+")
+ADDRESS = re.compile(r"https?://\S+/\?token=\S+")
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 
