@@ -239,13 +239,18 @@ def test_browsers_get_http_2_and_no_old_tls(started: Started) -> None:
         context.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
-@pytest.mark.parametrize("path", ["/w/1?x=1&y=2", "/", "/.well-known/acme-challenge/x"])
-def test_http_leads_to_https(started: Started, path: str) -> None:
+@pytest.mark.parametrize("name", ["a.org", "a.org:80", "10.1.2.3:80", "[::1]:80", "[::1]"])
+def test_http_leads_to_https(started: Started, name: str) -> None:
     site = started()
-    address = f"http://localhost:{public.ports(site.settings).redirect}{path}"
-    found = requests.get(address, allow_redirects=False, timeout=PATIENCE)
-    assert found.status_code == 302
-    assert found.headers["Location"] == f"https://localhost:{site.settings.haproxy.port}{path}"
+    address = f"http://127.0.0.1:{public.ports(site.settings).redirect}"
+    for path in ("/w/1?x=1&y=2", "/", "/.well-known/acme-challenge/x"):
+        found = requests.get(
+            address + path, headers={"Host": name}, allow_redirects=False, timeout=PATIENCE
+        )
+        assert found.status_code == 302
+        host_name = name.removesuffix(":80")
+        where = f"https://{host_name}:{site.settings.haproxy.port}{path}"
+        assert found.headers["Location"] == where
 
 
 def test_an_acme_client_gets_its_challenges(started: Started) -> None:
@@ -543,14 +548,16 @@ def test_a_killed_one_leaves_nothing_and_comes_back(started: Started, program: s
     assert site.get(assets.address("icon.svg")).status_code == 200
 
 
-def test_workers_end_with_their_master_though_nobody_sees_to_it(
+def test_after_a_reload_a_killed_master_takes_all_workers_along(
     started: Started, app_server: Echo
 ) -> None:
     site = started()
     master = psutil.Process(site.pid("haproxy"))
-    (worker,) = master.children()
-    os.kill(master.pid, signal.SIGKILL)
-    wait_until(lambda: not worker.is_running())
+    master.send_signal(haproxy.RELOAD)
+    wait_until(lambda: site.get("/").status_code == 200)
+    running = master.children()
+    master.kill()
+    wait_until(lambda: not any(worker.is_running() for worker in running))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")

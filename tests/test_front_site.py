@@ -194,6 +194,10 @@ def test_nothing_outlives_a_killed_supervisor(data_dir: Path, terminator: str) -
     processes = site.processes()
     words = [" ".join(each.cmdline()) for each in processes if each.is_running()]
     assert all(any(name in word for word in words) for name in (terminator, "nginx"))
+    first = serial(https_port(site))
+    certs.ensure_public(data_dir, ["has.it.reloaded"])
+    wait_until(lambda: serial(https_port(site)) != first)
+    processes = site.processes()
     site.kill()
     wait_until(lambda: not any(each.is_running() for each in processes))
     site.start()
