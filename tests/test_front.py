@@ -239,6 +239,21 @@ def test_browsers_get_http_2_and_no_old_tls(started: Started) -> None:
         context.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
+@pytest.mark.parametrize("terminator", ["haproxy", "stunnel"])
+@pytest.mark.parametrize("listen", ["0.0.0.0", "::", "::1"])
+def test_it_listens_at_all_addresses_or_at_one(
+    started: Started, terminator: str, listen: str
+) -> None:
+    if terminator == "stunnel":
+        host.needs("stunnel4")
+    if ":" in listen and not Path("/proc/net/if_inet6").exists():
+        host.missing("IPv6")
+    site = started(haproxy_host=listen, tls_terminator=terminator)
+    address = f"https://{'[::1]' if listen == '::1' else '127.0.0.1'}:{site.settings.haproxy.port}"
+    found = requests.get(address, verify=str(site.ca), timeout=PATIENCE)
+    assert found.json()["HTTP_X_FORWARDED_FOR"] == ("::1" if listen == "::1" else "127.0.0.1")
+
+
 @pytest.mark.parametrize("name", ["a.org", "a.org:80", "10.1.2.3:80", "[::1]:80", "[::1]"])
 def test_http_leads_to_https(started: Started, name: str) -> None:
     site = started()
@@ -393,6 +408,21 @@ def test_who_asks_too_much_is_told_so_and_nobody_else(started: Started) -> None:
     assert site.get("/", source="127.0.0.3").status_code == 200
     static = site.get(assets.address("icon.svg"), source="127.0.0.2")
     assert static.status_code == 200, "static files do not count"
+
+
+@pytest.mark.parametrize("terminator", ["haproxy", "stunnel"])
+def test_addresses_of_ipv4_are_told_apart_on_a_socket_of_ipv6(
+    started: Started, terminator: str
+) -> None:
+    if terminator == "stunnel":
+        host.needs("stunnel4")
+    site = started(
+        haproxy_host="::", haproxy_requests_per_minute="20", tls_terminator=terminator
+    )
+    site.origin = f"https://127.0.0.1:{site.settings.haproxy.port}"
+    statuses = [site.get("/", source="127.0.0.2").status_code for _ in range(21)]
+    assert statuses[-1] == 429
+    assert site.get("/", source="127.0.0.3").status_code == 200
 
 
 def test_who_holds_too_many_connections_is_told_so(started: Started) -> None:
