@@ -19,6 +19,7 @@ keepalive = 2  # idle connections would hold up a stop
 timeout = 60
 graceful_timeout = 5
 control_socket_disable = True
+forwarded_allow_ips = ""  # whom to believe is for app/web/forwarded.py to say
 proc_name = "salvus-app"
 logconfig_dict = {
     "version": 1,

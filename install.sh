@@ -22,6 +22,9 @@ find_python() {
     done
 }
 
+# HAProxy and nginx are in a folder that is not on everybody's PATH.
+has() { (PATH=$PATH:/usr/sbin; command -v "$1" >/dev/null); }
+
 postgresql_is_there() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null; }
 
 debian_packages() {
@@ -40,8 +43,11 @@ debian_packages() {
         printf 'gcc python3-dev libmemcached-dev zlib1g-dev '
     fi
     postgresql_is_there || printf 'postgresql '
-    command -v memcached >/dev/null || printf 'memcached '
+    has memcached || printf 'memcached '
+    has haproxy || printf 'haproxy '
+    has nginx || printf 'nginx-light '
     if [ "$purpose" = test ]; then
+        has stunnel4 || printf 'stunnel4 '
         command -v chromium >/dev/null || command -v chromium-browser >/dev/null || printf 'chromium '
     fi
 }
@@ -59,11 +65,15 @@ install_debian() {
     missing=$(debian_packages)
     [ -n "$missing" ] || return 0
     if ! root=$(way_to_root); then
-        [ "$missing" != "memcached " ] || return 0 # does without
+        needed=
+        for package in $missing; do
+            case $package in memcached | haproxy | nginx-light) ;; *) needed=$package ;; esac
+        done
+        [ -n "$needed" ] || return 0 # does without, and says so
         fail "missing: $missing. As root: apt-get install $missing"
     fi
     say "Installing Debian packages: $missing"
-    # Debian starts a PostgreSQL and a memcached of its own; Salvus runs private ones.
+    # Debian starts services of its own; Salvus runs private ones.
     case $missing in *postgresql*)
         $root mkdir -p /etc/postgresql-common/createcluster.d
         echo "create_main_cluster = false" |
@@ -72,13 +82,17 @@ install_debian() {
     $root apt-get update -qq
     # shellcheck disable=SC2086
     $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
-    case $missing in *memcached*)
-        if [ -d /run/systemd/system ]; then
-            $root systemctl disable --now memcached >/dev/null 2>&1 || true
-        else
-            $root service memcached stop >/dev/null 2>&1 || true
-        fi ;;
-    esac
+    for service in memcached haproxy nginx; do
+        case $missing in *$service*) end_service $service ;; esac
+    done
+}
+
+end_service() {
+    if [ -d /run/systemd/system ]; then
+        $root systemctl disable --now "$1" >/dev/null 2>&1 || true
+    else
+        $root service "$1" stop >/dev/null 2>&1 || true
+    fi
 }
 
 # environment FOLDER REQUIREMENTS: a virtual environment that has just these, once.

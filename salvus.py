@@ -47,8 +47,9 @@ from app.wire.tls import Identity, client_context, server_context
 from monitor import queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
-from supervisor import catalog, certs, locations, memcached, postgresql
+from supervisor import catalog, certs, front, locations, memcached, postgresql
 from supervisor.lock import Lock
+from supervisor.renewal import Reloads, Renewal
 from supervisor.service import CannotStart, State
 from supervisor.supervisor import Supervisor
 
@@ -101,8 +102,7 @@ def first_address(settings: Settings, database: Database) -> str:
         token = accounts.invite(
             cursor, accounts.owner(cursor), settings.app.first_address_hours
         )
-    base = settings.app.address or f"http://{settings.app.host}:{settings.app.port}"
-    return f"{base}/?token={token}"
+    return f"{front.origin(settings)}/?token={token}"
 
 
 class SageRole:
@@ -129,9 +129,11 @@ class SageRole:
             pool=self.pool, database=database, interval=settings.database.write_seconds
         )
         self._census = Census(pool=self.pool, database=database, address=address)
+        self._renewal = Renewal(settings=settings, renewed=lambda: None)
 
     def start(self) -> None:
         """Start, and return once sessions can be had. Raises PoolError, OSError."""
+        self._renewal.start()
         self.pool.start()
         self.recorder.start()
         self._census.start()
@@ -140,6 +142,7 @@ class SageRole:
 
     def stop(self) -> None:
         self._server.stop()
+        self._renewal.stop()
         self._census.stop()
         self.pool.stop()
         self.recorder.stop()
@@ -360,10 +363,12 @@ def supervise() -> None:
         gevent.signal_handler(number, stopping.set)
     for notice in catalog.notices(settings):
         click.echo(notice)
-    host = Supervisor(
-        services=catalog.whole_site(settings), rules=catalog.rules(settings), on_change=_echo
-    )
+    services = catalog.whole_site(settings)
+    host = Supervisor(services=services, rules=catalog.rules(settings), on_change=_echo)
     host.start()
+    reloads = Reloads(services, host.snapshot)
+    renewal = Renewal(settings=settings, renewed=reloads.run)
+    following = gevent.spawn(_follow, host, reloads, renewal)
     database = connect(settings)
     monitor = Monitor(
         database=database,
@@ -377,10 +382,19 @@ def supervise() -> None:
     stopping.wait()
     click.echo("stopping …")
     telling.kill()
+    following.kill()
+    renewal.stop()
     monitor.stop()
     host.stop()
     database.close()
     lock.release()
+
+
+def _follow(host: Supervisor, reloads: Reloads, renewal: Renewal) -> None:
+    """Once everything is up, follow what changes."""
+    host.wait_settled()
+    reloads.run()
+    renewal.start()
 
 
 def _tell_address(

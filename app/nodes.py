@@ -24,6 +24,7 @@ from app.settings import Wire
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError, Received
 from app.wire.messages_pb2 import Hello, Message
 from app.wire.stream import Stream
+from app.wire.tls import Context
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between tries to reach a server
 
@@ -50,7 +51,7 @@ class Node:
         *,
         name: str,
         token: str,
-        context: ssl.SSLContext,
+        context: Context,
         wire: Wire,
         on_unused: Callable[[Node], None] = lambda node: None,
     ) -> None:
@@ -140,7 +141,7 @@ class Node:
         host, _, port = self.address.rpartition(":")
         raw = gevent_socket.create_connection((host, int(port)), timeout=self._wire.hello_seconds)
         try:
-            secured = self._context.wrap_socket(raw, server_hostname=host)
+            secured = self._context.current().wrap_socket(raw, server_hostname=host)
         except (OSError, ssl.CertificateError):
             raw.close()
             raise
@@ -183,7 +184,7 @@ class Node:
 class Nodes:
     """The sage servers in use, and those that were dropped and are still needed."""
 
-    def __init__(self, *, name: str, token: str, context: ssl.SSLContext, wire: Wire) -> None:
+    def __init__(self, *, name: str, token: str, context: Context, wire: Wire) -> None:
         """As for `Node`."""
         self._name = name
         self._token = token

@@ -8,6 +8,7 @@ and `SALVUS_CONFIG` names another file. Standard library only: anyone may import
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 import re
 import tomllib
@@ -64,7 +65,33 @@ DESTINATIONS = Rule(
         for host, _, port in (destination.rpartition(":") for destination in value)
     ),
 )
+ORIGIN = Rule(
+    'an address without path, as "https://sage.example.org"; or empty',
+    lambda value: not value or bool(re.fullmatch(r"https?://[^/?#\s@]+", value)),
+)
+IP_ADDRESSES = Rule("a list of IP addresses", lambda value: all(map(is_ip_address, value)))
+LISTEN = Rule(
+    "an IP address of this host, or empty", lambda value: not value or is_ip_address(value)
+)
+HOST_NAMES = Rule(
+    "a list of host names and IP addresses",
+    lambda value: all(is_ip_address(name) or is_host_name(name) for name in value),
+)
+PORT_OR_NONE = between(0, 65535)
 KINDS = ("owner", "administrator", "teacher", "member", "guest", "anonymous")  # of users
+
+
+def is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_host_name(text: str) -> bool:
+    label = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+    return len(text) < 254 and bool(re.fullmatch(rf"(\*\.)?{label}(\.{label})*", text))
 
 
 def key(default: Any, rule: Rule | None = None) -> Any:
@@ -90,7 +117,8 @@ class App:
             lambda value: "app" in value and set(value) <= {"app", "sage", "monitor"},
         ),
     )
-    address: str = key("")
+    address: str = key("", ORIGIN)
+    proxies: tuple[str, ...] = key((), IP_ADDRESSES)
     sign_in_days: int = key(30, between(1, 3650))
     first_address_hours: int = key(24, between(1, 24 * 365))
     max_code: int = key(1 << 20, between(1024, 1 << 26))
@@ -175,6 +203,36 @@ class Memcached:
 
 
 @dataclass(frozen=True)
+class Haproxy:
+    host: str = key("", LISTEN)
+    port: int = key(0, PORT_OR_NONE)
+    redirect_port: int = key(0, PORT_OR_NONE)
+    connections: int = key(20_000, between(16, 1_000_000))
+    connections_per_address: int = key(2000, between(1, 1_000_000))
+    requests_per_minute: int = key(6000, between(1, 1_000_000))
+    drain_seconds: int = key(3600, between(1, 7 * 86400))
+    binary: str = key("")
+
+
+@dataclass(frozen=True)
+class Nginx:
+    connections: int = key(4096, between(16, 1_000_000))
+    binary: str = key("")
+
+
+@dataclass(frozen=True)
+class Tls:
+    terminator: str = key("haproxy", one_of("haproxy", "stunnel"))
+    names: tuple[str, ...] = key((), HOST_NAMES)
+    certificate: str = key("")
+    certificate_key: str = key("")
+    check_seconds: float = key(3600.0, between(0.1, 86400))
+    hsts_seconds: int = key(0, between(0, 10 * 365 * 86400))
+    acme_port: int = key(0, PORT_OR_NONE)
+    stunnel: str = key("")
+
+
+@dataclass(frozen=True)
 class Monitor:
     interval: float = key(5.0, between(0.2, 3600))
     keep_days: float = key(14.0, between(0.01, 36500))
@@ -200,6 +258,9 @@ class Settings:
     wire: Wire = Wire()
     database: Database = Database()
     memcached: Memcached = Memcached()
+    haproxy: Haproxy = Haproxy()
+    nginx: Nginx = Nginx()
+    tls: Tls = Tls()
     monitor: Monitor = Monitor()
     supervisor: Supervisor = Supervisor()
     kinds: Mapping[str, Limits] = field(default_factory=dict)  # where they differ from `limits`

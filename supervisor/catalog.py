@@ -6,7 +6,8 @@ import sys
 from functools import partial
 
 from app.settings import ROOT, Settings
-from supervisor import locations, memcached, postgresql, probes
+from supervisor import front, locations, memcached, postgresql, probes
+from supervisor.haproxy import AppServer
 from supervisor.service import Command, Rules, Service
 
 PATIENCE = 10.0  # seconds in which the sage server can say itself that Sage was too slow
@@ -27,9 +28,11 @@ def rules(settings: Settings) -> Rules:
 
 def notices(settings: Settings) -> tuple[str, ...]:
     """What this host does without, in words."""
+    found = front.notices(settings)
     if not settings.memcached.servers and memcached.find_binary(settings) is None:
-        return ("memcached is not installed: nothing is cached (`apt-get install memcached`)",)
-    return ()
+        missing = "memcached is not installed: nothing is cached (`apt-get install memcached`)"
+        found = (missing, *found)
+    return found
 
 
 def support(settings: Settings) -> tuple[Service, ...]:
@@ -64,7 +67,9 @@ def whole_site(settings: Settings) -> tuple[Service, ...]:
     if "sage" in settings.app.roles and not settings.sage.servers:
         services.append(_sage_server(settings, after=names))
     services.append(_app_server(settings, after=tuple(service.name for service in services)))
-    return tuple(services)
+    host = settings.app.host
+    app_servers = (AppServer("app", ASKED_AT.get(host, host), settings.app.port),)
+    return (*services, *front.services(settings, app_servers))
 
 
 def _sage_server(settings: Settings, after: tuple[str, ...]) -> Service:
@@ -89,6 +94,7 @@ def _app_server(settings: Settings, after: tuple[str, ...]) -> Service:
 
     def prepare() -> Command:
         probes.require_free_port(host, port, "[app] port")
+        front.publish(settings)
         gunicorn = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
         return Command(
             arguments=(*gunicorn, "salvus:app"),
@@ -97,6 +103,7 @@ def _app_server(settings: Settings, after: tuple[str, ...]) -> Service:
                 **environment(settings),
                 "SALVUS_APP_ROLES": "app",
                 "SALVUS_SAGE_SERVERS": ",".join(settings.sage_servers),
+                "SALVUS_APP_PROXIES": ",".join(front.proxies(settings)),
             },
             folder=ROOT,
         )

@@ -1,8 +1,11 @@
 """The site's own certificates: every stream between its parts proves both ends with them.
 
-A site CA signs one certificate per host, good for both ends of a connection. P-256, as a
-handshake with it costs a tenth of RSA's. The key identifiers (SKI, AKI) are there because
-strict verifiers refuse a chain without them.
+A site CA signs one certificate per host, good for both ends of a connection, and, unless the
+operator has another, the one that browsers are shown; that is good for a server alone, so
+whoever has it is not a node of the site. P-256, as a handshake with it costs a tenth of RSA's.
+The key identifiers (SKI, AKI) are there because strict verifiers refuse a chain without them.
+
+A CA is renewed with the key it has: what was signed before stays good, on every host.
 """
 
 from __future__ import annotations
@@ -20,15 +23,18 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from supervisor.conf import write_if_changed
+from supervisor.service import CannotStart
 
 CA_LIFE = timedelta(days=3650)
 HOST_LIFE = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=60)
 CLOCK_SKEW = timedelta(hours=1)  # between hosts
 ALWAYS = ("localhost", "127.0.0.1", "::1")
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 @dataclass(frozen=True)
@@ -47,29 +53,91 @@ class Pair:
 
 
 def ensure(data_dir: Path, names: Sequence[str]) -> Paths:
-    """The certificates under `data_dir`, made or renewed if missing, nearly expired, or
-    not for all of `names` (host names and addresses of this host).
+    """The host's certificates under `data_dir`, made or renewed if missing, nearly expired,
+    or not for all of `names` (host names and addresses of this host).
 
-    Safe to call from several processes at once. A damaged file is made anew.
+    Safe to call from several processes at once. A damaged file is made anew. Raises
+    CannotStart where only another host of the site could make them.
     """
+    return _ensure(_paths(data_dir, "host"), names, (SERVER, CLIENT))
+
+
+def ensure_public(data_dir: Path, names: Sequence[str]) -> Paths:
+    """The same for what browsers are shown."""
+    return _ensure(public_paths(data_dir), names, (SERVER,))
+
+
+def public_paths(data_dir: Path) -> Paths:
+    return _paths(data_dir, "public")
+
+
+def _paths(data_dir: Path, name: str) -> Paths:
     folder = data_dir / "certificates"
+    return Paths(folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
+
+
+def _ensure(
+    paths: Paths, names: Sequence[str], roles: Sequence[x509.ObjectIdentifier]
+) -> Paths:
+    folder = paths.ca.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = Paths(folder / "ca.pem", folder / "host.pem", folder / "host.key")
     wanted = tuple(dict.fromkeys((*names, *ALWAYS)))
     with _locked(folder):
         now = datetime.now(UTC)
-        ca = _read(paths.ca, folder / "ca.key")
-        if ca is None or _expires_soon(ca, now):
-            ca = make_ca(now)
-            _write(ca, paths.ca, folder / "ca.key")
-        host = _read(paths.certificate, paths.key)
-        if host is None or _expires_soon(host, now) or not _is_for(host, ca, wanted):
-            _write(make_host(ca, wanted, now), paths.certificate, paths.key)
+        found = _read(paths.certificate, paths.key)
+        ca = _authority(paths.ca, folder / "ca.key", now)
+        if ca is None:
+            _require_usable(found, paths, now)
+        elif found is None or _expires_soon(found, now) or not _is_for(found, ca, wanted):
+            _write(make_host(ca, wanted, now, roles), paths.certificate, paths.key)
     return paths
 
 
-def make_ca(now: datetime) -> Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _authority(certificate: Path, key: Path, now: datetime) -> Pair | None:
+    """The site's CA, made or renewed; None on a host that was given certificates without it."""
+    if certificate.exists() and not key.exists():
+        return None
+    ca = _read(certificate, key)
+    if ca is None or _expires_soon(ca, now):
+        ca = make_ca(now, ca.key if ca else None)
+        _write(ca, certificate, key)
+    return ca
+
+
+def _require_usable(found: Pair | None, paths: Paths, now: datetime) -> None:
+    if found is None or found.certificate.not_valid_after_utc <= now:
+        state = "is missing or damaged" if found is None else "has expired"
+        raise CannotStart(
+            f"{paths.certificate} {state}, and this host has no key of the site's CA to make"
+            f" another: deploy to it again from the host that has it; or, if there is none,"
+            f" remove {paths.ca}, and the site gets a new CA"
+        )
+
+
+def bundle(certificate: Path, key: Path) -> str:
+    """A certificate, its chain and its key, as in these PEM files of the operator's, in one
+    text. Raises CannotStart if they are no good."""
+    try:
+        chain = x509.load_pem_x509_certificates(certificate.read_bytes())
+        private = serialization.load_pem_private_key(key.read_bytes(), password=None)
+    except OSError as error:
+        raise CannotStart(f"[tls] {error.filename}: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise CannotStart(
+            f"[tls] {certificate} and {key} must hold a certificate with its chain, and its"
+            f" key without a password, as PEM: {error}"
+        ) from error
+    if chain[0].public_key() != private.public_key():
+        raise CannotStart(f"[tls] {key} is not the key of the first certificate in {certificate}")
+    if chain[0].not_valid_after_utc <= datetime.now(UTC):
+        raise CannotStart(f"[tls] {certificate} has expired on {chain[0].not_valid_after_utc:%F}")
+    text = [one.public_bytes(serialization.Encoding.PEM) for one in chain]
+    return b"".join((*text, _pem(private))).decode()
+
+
+def make_ca(now: datetime, key: ec.EllipticCurvePrivateKey | None = None) -> Pair:
+    """`key`: of the CA that is renewed."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Salvus site CA")])
     usage = _usage(sign_certificates=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -82,11 +150,15 @@ def make_ca(now: datetime) -> Pair:
     return Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_host(ca: Pair, names: Sequence[str], now: datetime) -> Pair:
-    """A certificate for `names`, signed by `ca`, for servers and clients alike."""
+def make_host(
+    ca: Pair,
+    names: Sequence[str],
+    now: datetime,
+    roles: Sequence[x509.ObjectIdentifier] = (SERVER, CLIENT),
+) -> Pair:
+    """A certificate for `names`, signed by `ca`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
-    roles = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     builder = (
@@ -170,14 +242,17 @@ def _read(certificate: Path, key: Path) -> Pair | None:
 
 
 def _write(pair: Pair, certificate: Path, key: Path) -> None:
-    private = pair.key.private_bytes(
+    public = pair.certificate.public_bytes(serialization.Encoding.PEM)
+    write_if_changed(key, _pem(pair.key).decode(), 0o600)
+    write_if_changed(certificate, public.decode(), 0o600)
+
+
+def _pem(key: PrivateKeyTypes) -> bytes:
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    public = pair.certificate.public_bytes(serialization.Encoding.PEM)
-    write_if_changed(key, private.decode(), 0o600)
-    write_if_changed(certificate, public.decode(), 0o600)
 
 
 @contextmanager

@@ -58,6 +58,19 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Reload:
+    """How a running service takes up what has changed without being restarted.
+
+    `content` tells what it would read, without doing anything; `renew` writes that for it,
+    or raises CannotStart and has changed nothing; then it gets `signal`.
+    """
+
+    signal: signal.Signals
+    content: Callable[[], str] = str
+    renew: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
 class Service:
     """`prepare` makes ready what the command needs and may raise CannotStart.
 
@@ -73,6 +86,7 @@ class Service:
     address: str = ""
     port: int | None = None
     start_seconds: float | None = None
+    reload: Reload | None = None
 
 
 @dataclass(frozen=True)

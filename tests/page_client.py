@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import gevent
@@ -30,11 +31,15 @@ PATIENCE = 60.0  # seconds any wait here may take before the test fails
 class SignedIn:
     """One browser's cookie."""
 
-    def __init__(self, address: str) -> None:
-        """`address`: with a one-time token."""
+    def __init__(self, address: str, *, ca: Path | None = None) -> None:
+        """`address`: with a one-time token; `ca`: who must have signed an https site's
+        certificate."""
         parts = urlsplit(address)
         self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.ca = ca
         self.http = requests.Session()
+        self.http.trust_env = False  # a CA named in the environment would win over ours
+        self.http.verify = str(ca) if ca else True
         response = self.http.get(address, timeout=PATIENCE)
         response.raise_for_status()
         self.worksheet = urlsplit(response.url).path.rsplit("/", 1)[1]
@@ -67,6 +72,7 @@ class Page:
             origin=signed_in.origin,
             cookie=signed_in.cookie(),
             timeout=PATIENCE,
+            sslopt={"ca_certs": str(signed_in.ca)} if signed_in.ca else None,
         )
         self.send(hello=Hello(version=1, role="browser"))
         self.send(attach=Attach(worksheet=worksheet, session=session, after=after))

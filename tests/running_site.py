@@ -21,7 +21,7 @@ from app.settings import ROOT
 from supervisor.postgresql import database_url
 from tests import host
 
-ADDRESS = re.compile(r"http://\S+/\?token=\S+")
+ADDRESS = re.compile(r"https?://\S+/\?token=\S+")
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 

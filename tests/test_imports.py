@@ -15,6 +15,7 @@ PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sa
               "app.wire.messages_pb2")  # runs in Sage's interpreter
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
+    "app/assets.py": ("app.settings",),
     "app/green.py": (),
     "app/db.py": (),
     "app/cache.py": (),
@@ -58,12 +59,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sage/cgroups.py": (),
     "app/sage/proxy.py": (),
     "app/sage/": ("app.sage", "app.settings", "app.db", "app.wire"),
-    "app/web/": ("app.web", "app.accounts", "app.worksheets", "app.browsers", "app.db",
-                 "app.delivery", "app.downloads", "app.evaluations", "app.nodes", "app.sessions",
-                 "app.settings",
-                 "app.wire"),
+    "app/web/": ("app.web", "app.accounts", "app.assets", "app.worksheets", "app.browsers",
+                 "app.db", "app.delivery", "app.downloads", "app.evaluations", "app.nodes",
+                 "app.sessions", "app.settings", "app.wire"),
     "monitor/": ("monitor", "app.settings", "app.db", "app.cache"),
-    "supervisor/": ("supervisor", "app.settings"),
+    "supervisor/": ("supervisor", "app.assets", "app.settings"),
     "salvus.py": ("app", "monitor", "supervisor"),
     "gunicorn.conf.py": ("app.green", "app.settings", "salvus"),
 }

@@ -24,6 +24,13 @@ from app.settings import DEFAULT_FILE, SECTIONS, SettingsError
         ("[sage]\nservers = ['x']", r'expected a list of "host:port"'),
         ("[app]\nroles = ['cook']", "expected app, sage, monitor"),
         ("[site]\nname = 'a b'", "expected letters, digits"),
+        ("[app]\naddress = 'example.org'", 'expected an address without path, as "https:'),
+        ("[app]\naddress = 'https://example.org/'", "expected an address without path"),
+        ("[app]\nproxies = ['10.0.0.0/8']", "expected a list of IP addresses"),
+        ("[haproxy]\nhost = 'all'", "expected an IP address of this host, or empty"),
+        ("[tls]\nterminator = 'nginx'", "expected one of haproxy, stunnel"),
+        ("[tls]\nnames = ['a b']", "expected a list of host names and IP addresses"),
+        ("[tls]\nnames = ['-a.org', 'a..org']", "expected a list of host names"),
         ("[app", "is not TOML"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.settings import ROOT
-from app.web import status
+from app.web import static_files, status
 
 SNAPSHOT: status.Snapshot = {
     "site": "test",
@@ -37,8 +37,10 @@ SNAPSHOT: status.Snapshot = {
 
 
 def client(snapshot: status.Snapshot) -> FlaskClient:
-    app = flask.Flask("test", template_folder=str(ROOT / "app" / "templates"))
+    folder = str(ROOT / "app" / "templates")
+    app = flask.Flask("test", static_folder=None, template_folder=folder)
     app.jinja_env.globals.update(site_title="Salvus")
+    static_files.register(app)
     status.register(app, snapshot=lambda: snapshot)
     return app.test_client()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import logging
 import socket
-import ssl
 import uuid
 from collections.abc import Callable
 
@@ -27,6 +26,7 @@ from app.settings import Settings
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
 from app.wire.messages_pb2 import FileData, Gone, Hello, Message, Refused
 from app.wire.stream import Stream
+from app.wire.tls import Context
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Unacceptable(Exception):
 
 class SageServer:
     def __init__(
-        self, *, pool: Pool, settings: Settings, token: str, context: ssl.SSLContext
+        self, *, pool: Pool, settings: Settings, token: str, context: Context
     ) -> None:
         self._pool = pool
         self._settings = settings
@@ -64,7 +64,7 @@ class SageServer:
         """One connection, from its first byte; a silent caller is not waited for long."""
         raw.settimeout(self._settings.wire.hello_seconds)
         try:
-            secured = self._context.wrap_socket(raw, server_side=True)
+            secured = self._context.current().wrap_socket(raw, server_side=True)
         except OSError as error:
             log.info("%s:%d: no TLS: %s", *address[:2], error)
             raw.close()

@@ -10,8 +10,9 @@ from app.db import Database
 from app.evaluations import Evaluations
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
-from app.web import files, pages, service, status
+from app.web import files, pages, service, static_files, status
 from app.web.access import Access
+from app.web.forwarded import Forwarded
 from app.web.socket import Sockets
 from app.web.status import Snapshot
 
@@ -30,16 +31,18 @@ def create_app(
     app = flask.Flask(
         "salvus",
         root_path=str(ROOT / "app"),
-        static_folder="static",
+        static_folder=None,
         template_folder="templates",
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
     app.before_request(Access(database=database, settings=settings, token=token).check)
+    static_files.register(app)
     pages.register(app, database=database, settings=settings)
     files.register(app, database=database, sessions=sessions)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot)
     sockets.register(app)
+    app.wsgi_app = Forwarded(app.wsgi_app, settings.app.proxies)  # type: ignore[method-assign]
 
     @app.get("/alive")
     def alive() -> dict[str, bool]:

@@ -21,15 +21,15 @@ import flask.typing
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from app import db, worksheets
+from app import assets, db, worksheets
 from app.settings import Settings
 
 IMPORTS = {
-    "codemirror": "/static/vendor/codemirror.js",
-    "katex": "/static/vendor/katex.js",
-    "marked": "/static/vendor/marked.js",
-    "@bufbuild/protobuf": "/static/vendor/protobuf.js",
-    "@bufbuild/protobuf/codegenv2": "/static/vendor/protobuf.js",
+    "codemirror": assets.address("vendor/codemirror.js"),
+    "katex": assets.address("vendor/katex.js"),
+    "marked": assets.address("vendor/marked.js"),
+    "@bufbuild/protobuf": assets.address("vendor/protobuf.js"),
+    "@bufbuild/protobuf/codegenv2": assets.address("vendor/protobuf.js"),
 }
 IMPORT_MAP = json.dumps({"imports": IMPORTS}, separators=(",", ":"))
 
@@ -65,7 +65,8 @@ OUTPUT_POLICY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
-FOR_FRAMES = "/static/vendor/"  # what frames without origin may fetch is open to any origin
+# What frames without origin may fetch is open to any origin
+FOR_FRAMES = re.compile(r"/static/([0-9a-f]{12}/)?vendor/")
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 
 # What an error page says: a heading, and what helps.
@@ -144,7 +145,10 @@ def _frame(template: str, **allowed: str) -> flask.Response:
     """A page for output; `allowed`: what it may use of the vendored files, by kind."""
     host = flask.request.host
     # A policy can name a single file of a host, but no host that is an IPv6 address.
-    base = f"{host}{FOR_FRAMES}" if HOST.fullmatch(host) else ""
+    # The page may be of an earlier release than this server; three.js is not, see scene.html.
+    asked = flask.request.args.get("release", "")
+    release = asked if "scripts" not in allowed and assets.HASH.fullmatch(asked) else ""
+    base = f"{host}{assets.address('vendor/', release)}" if HOST.fullmatch(host) else ""
     sources = dict.fromkeys(("scripts", "styles", "fonts"), "")
     sources |= {kind: f"{base}{file}" if base else "'self'" for kind, file in allowed.items()}
     response = flask.make_response(flask.render_template(template))
@@ -159,7 +163,16 @@ def is_same_origin(request: flask.Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+    return is_own_origin(request)
+
+
+def is_own_origin(request: flask.Request) -> bool:
+    """Whether the Origin header is this site's. Without TLS anybody on the way can write pages,
+    so behind TLS only a page that came over it counts."""
+    origin = urlsplit(request.headers.get("Origin", ""))
+    return origin.netloc == request.host and (
+        origin.scheme == "https" or not request.is_secure
+    )
 
 
 def security_headers(response: flask.Response) -> flask.Response:
@@ -169,7 +182,7 @@ def security_headers(response: flask.Response) -> flask.Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    if flask.request.path.startswith(FOR_FRAMES):
+    if FOR_FRAMES.match(flask.request.path):
         headers.setdefault("Access-Control-Allow-Origin", "*")
     if response.mimetype == "text/html":
         headers.setdefault("Cache-Control", "no-cache, private")

@@ -10,7 +10,6 @@ import logging
 import uuid
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 import flask
 import gevent
@@ -24,6 +23,7 @@ from app.db import Database, Unavailable
 from app.delivery import Delivery, ToWorksheet
 from app.sessions import Sessions, Watch
 from app.settings import Settings
+from app.web.pages import is_own_origin
 from app.web.websocket import Closed, WebSocket
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, parse
 from app.wire.messages_pb2 import (
@@ -82,8 +82,7 @@ class Sockets:
     def serve(self, worksheet: uuid.UUID) -> Any:
         """One connection, from its upgrade to its end."""
         request = flask.request
-        origin = urlsplit(request.headers.get("Origin", ""))
-        if origin.netloc != request.host:
+        if not is_own_origin(request):
             flask.abort(403)
         browser = Browser(
             account=flask.g.account,

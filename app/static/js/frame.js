@@ -3,6 +3,9 @@
 
 import { element } from "./dom.js"
 
+/** Of this page's static files, as in /static/RELEASE/js/frame.js: frames may load the same. */
+export const RELEASE = new URL(import.meta.url).pathname.split("/")[2]
+
 const hearers = new WeakMap() // by frame: who hears what it says
 
 /**

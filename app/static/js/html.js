@@ -1,7 +1,7 @@
 // HTML and Markdown of a session, as a frame that is as tall as its content.
 
 import { Marked } from "marked"
-import { frame } from "./frame.js"
+import { frame, RELEASE } from "./frame.js"
 import { hasFormulas, typesetWithin } from "./latex.js"
 
 const TALLEST = 2000 // px; what is taller scrolls in its frame
@@ -22,13 +22,13 @@ h1, h2, h3 { font-weight: 600; line-height: 1.3; margin-block: .8em .4em }
 body > :first-child { margin-top: 0 }
 body > :last-child { margin-bottom: 0 }
 ${buttons()}</style>`
-const KATEX = '<link rel="stylesheet" href="/static/vendor/katex.css">'
+const KATEX = `<link rel="stylesheet" href="${new URL("../vendor/katex.css", import.meta.url).pathname}">`
 
 /** HTML as a frame; formulas in it are typeset. */
 export function showHtml(html, title) {
   const formulas = hasFormulas(html)
   const shown = frame({
-    path: "/output",
+    path: `/output?release=${RELEASE}`,
     title: title || "HTML output",
     message: STYLE + (formulas ? KATEX + typesetWithin(html) : html),
     heard: ({ height }) => {

@@ -6,7 +6,7 @@
 // same point of view when it is seen again.
 
 import { element } from "./dom.js"
-import { frame, tell } from "./frame.js"
+import { frame, RELEASE, tell } from "./frame.js"
 
 const DRAWING = 6 // scenes at a time
 const PATIENCE = 1000 // ms that a scene has for its picture
@@ -56,7 +56,7 @@ class Scene {
     drawing = [...drawing.filter(scene => scene !== this && scene.element.isConnected), this]
     if (!this.#frame) {
       this.#frame = frame({
-        path: "/output/scene",
+        path: `/output/scene?release=${RELEASE}`,
         title: this.#title,
         message: { html: this.#html, view: this.#view },
         heard: said => this.#hear(said),

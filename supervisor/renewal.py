@@ -1,0 +1,82 @@
+"""Keeps certificates from expiring while everything runs.
+
+Once in a while they are looked at, and renewed if need be. Node streams follow their files
+by themselves (app/wire/tls.py); services that read them at start are told.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+
+import gevent
+
+from app.settings import Settings
+from supervisor import certs, front, public
+from supervisor.service import CannotStart, Reload, Service
+from supervisor.supervisor import ServiceSnapshot
+
+log = logging.getLogger(__name__)
+
+
+class Renewal:
+    """From `start` to `stop`, every [tls] check_seconds: renews, then calls `renewed`."""
+
+    def __init__(self, *, settings: Settings, renewed: Callable[[], None]) -> None:
+        self._settings = settings
+        self._renewed = renewed
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(self._settings.tls.check_seconds)
+            try:
+                renew(self._settings)
+                self._renewed()
+            except (CannotStart, OSError) as error:
+                log.error("certificates can't be renewed: %s", error)
+
+
+def renew(settings: Settings) -> None:
+    """Raises CannotStart, OSError."""
+    certs.ensure(settings.data_dir, (settings.sage.host, settings.app.host))
+    if front.is_used(settings):
+        public.renew(settings)
+
+
+class Reloads:
+    """Tells those of `services` that would read something else by now than at the last look."""
+
+    def __init__(
+        self, services: Sequence[Service], snapshot: Callable[[], Sequence[ServiceSnapshot]]
+    ) -> None:
+        self._services = services
+        self._snapshot = snapshot
+        self._known: dict[str, str] = {}
+
+    def run(self) -> None:
+        """The first time, it only looks. What can't be reloaded goes on with what it has."""
+        pids = {one["name"]: one["pid"] for one in self._snapshot()}
+        for service in self._services:
+            if service.reload is None:
+                continue
+            try:
+                self._reload(service.name, service.reload, pids.get(service.name))
+            except (CannotStart, OSError) as error:
+                log.error("%s goes on with what it has: %s", service.name, error)
+
+    def _reload(self, name: str, reload: Reload, pid: int | None) -> None:
+        content = reload.content()
+        if content != self._known.get(name, content):
+            reload.renew()
+            if pid:
+                os.kill(pid, reload.signal)
+        self._known[name] = content
