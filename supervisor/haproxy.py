@@ -88,13 +88,22 @@ def renew(settings: Settings, app_servers: Sequence[AppServer]) -> None:
 
 def probe(settings: Settings) -> str | None:
     """Whether it answers browsers. That no app server is up is their fault, not its own."""
+    return _ask(settings, 200, 503)
+
+
+def lets_through(settings: Settings) -> bool:
+    """Whether it has found an app server that is up."""
+    return _ask(settings, 200) is None
+
+
+def _ask(settings: Settings, *statuses: int) -> str | None:
     if public.stunnel_is_used(settings):
         return http_probe.over_unix(
-            stunnel_socket(settings), "/alive", 200, 503, before=UNKNOWN_CLIENT
+            stunnel_socket(settings), "/alive", *statuses, before=UNKNOWN_CLIENT
         )
     host = settings.haproxy.host
     port = public.ports(settings).https
-    return http_probe.over_tls(ASKED_AT.get(host, host), port, "/alive", 200, 503)
+    return http_probe.over_tls(ASKED_AT.get(host, host), port, "/alive", *statuses)
 
 
 def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, str | int]:
@@ -118,6 +127,10 @@ def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, st
         "use_static": "use_backend static if static" if has_nginx else "",
         "redirect_frontend": _redirect(settings, ports),
         "servers": _lines(servers),
+        "followers": _lines(
+            f"{server} track pages/{one.name}"
+            for server, one in zip(servers, app_servers, strict=True)
+        ),
         "static_backend": (
             STATIC.format(
                 socket=nginx.socket_path(settings),
