@@ -56,8 +56,11 @@ def prepare(settings: Settings, app_servers: Sequence[AppServer]) -> Command:
     ports = public.ports(settings)
     _require_ports(settings, ports)
     locations.make_folder(_sockets(settings), 0o700, user)
+    if not public.stunnel_is_used(settings):
+        with conf.old_one_will_do(public.certificate(settings)):
+            public.write_certificate(settings)
     with conf.old_one_will_do(_file(settings)):
-        renew(settings, app_servers)
+        configure(settings, app_servers)
     return Command(
         arguments=privileges.confined(
             (str(binary), "-W", "-f", str(_file(settings))), user, low_ports=ports.are_low
@@ -69,19 +72,23 @@ def prepare(settings: Settings, app_servers: Sequence[AppServer]) -> Command:
 def content(settings: Settings, app_servers: Sequence[AppServer]) -> str:
     """What it would read now."""
     text = conf.render("haproxy.cfg", values(settings, app_servers))
-    return text + ("" if public.stunnel_is_used(settings) else public.certificate_text(settings))
+    return text + ("" if public.stunnel_is_used(settings) else public.certificate_now(settings))
 
 
 def renew(settings: Settings, app_servers: Sequence[AppServer]) -> None:
-    """Bring what it reads up to date, if it will take that. Raises CannotStart, having changed
-    nothing that it reads."""
+    """Bring what it reads up to date, if it will take that. Raises CannotStart."""
+    if not public.stunnel_is_used(settings):
+        public.write_certificate(settings)
+    configure(settings, app_servers)
+
+
+def configure(settings: Settings, app_servers: Sequence[AppServer]) -> None:
+    """Raises CannotStart, with the file as it was."""
     binary = str(_binary(settings))
 
     def checker(file: Path) -> tuple[str, ...]:
         return privileges.confined((binary, "-c", "-f", str(file)), public.user())
 
-    if not public.stunnel_is_used(settings):
-        public.write_certificate(settings)
     text = conf.render("haproxy.cfg", values(settings, app_servers))
     conf.install(_file(settings), text, checker=checker)
 
