@@ -408,6 +408,8 @@ def _tell_address(
         return
     migrate(database)
     monitor.start()
+    while not front.is_open(settings):
+        gevent.sleep(0.05)
     address = first_address(settings, database)
     click.echo(f"\nSalvus is up. Open this address; it signs one browser in:\n\n  {address}\n")
     click.echo("Ctrl-C stops everything; `python salvus.py address` makes another address.")

@@ -24,6 +24,11 @@ def is_used(settings: Settings) -> bool:
     return bool(settings.haproxy.host) and haproxy.find_binary(settings) is not None
 
 
+def is_open(settings: Settings) -> bool:
+    """Whether browsers get to an app server that is up."""
+    return not is_used(settings) or haproxy.lets_through(settings)
+
+
 def origin(settings: Settings) -> str:
     """What the site's addresses begin with, for browsers."""
     if settings.app.address:

@@ -56,8 +56,11 @@ def prepare(settings: Settings, app_servers: Sequence[AppServer]) -> Command:
     ports = public.ports(settings)
     _require_ports(settings, ports)
     locations.make_folder(_sockets(settings), 0o700, user)
+    if not public.stunnel_is_used(settings):
+        with conf.old_one_will_do(public.certificate(settings)):
+            public.write_certificate(settings)
     with conf.old_one_will_do(_file(settings)):
-        renew(settings, app_servers)
+        configure(settings, app_servers)
     return Command(
         arguments=privileges.confined(
             (str(binary), "-W", "-f", str(_file(settings))), user, low_ports=ports.are_low
@@ -69,32 +72,45 @@ def prepare(settings: Settings, app_servers: Sequence[AppServer]) -> Command:
 def content(settings: Settings, app_servers: Sequence[AppServer]) -> str:
     """What it would read now."""
     text = conf.render("haproxy.cfg", values(settings, app_servers))
-    return text + ("" if public.stunnel_is_used(settings) else public.certificate_text(settings))
+    return text + ("" if public.stunnel_is_used(settings) else public.certificate_now(settings))
 
 
 def renew(settings: Settings, app_servers: Sequence[AppServer]) -> None:
-    """Bring what it reads up to date, if it will take that. Raises CannotStart, having changed
-    nothing that it reads."""
+    """Bring what it reads up to date, if it will take that. Raises CannotStart."""
+    if not public.stunnel_is_used(settings):
+        public.write_certificate(settings)
+    configure(settings, app_servers)
+
+
+def configure(settings: Settings, app_servers: Sequence[AppServer]) -> None:
+    """Raises CannotStart, with the file as it was."""
     binary = str(_binary(settings))
 
     def checker(file: Path) -> tuple[str, ...]:
         return privileges.confined((binary, "-c", "-f", str(file)), public.user())
 
-    if not public.stunnel_is_used(settings):
-        public.write_certificate(settings)
     text = conf.render("haproxy.cfg", values(settings, app_servers))
     conf.install(_file(settings), text, checker=checker)
 
 
 def probe(settings: Settings) -> str | None:
     """Whether it answers browsers. That no app server is up is their fault, not its own."""
+    return _ask(settings, 200, 503)
+
+
+def lets_through(settings: Settings) -> bool:
+    """Whether it has found an app server that is up."""
+    return _ask(settings, 200) is None
+
+
+def _ask(settings: Settings, *statuses: int) -> str | None:
     if public.stunnel_is_used(settings):
         return http_probe.over_unix(
-            stunnel_socket(settings), "/alive", 200, 503, before=UNKNOWN_CLIENT
+            stunnel_socket(settings), "/alive", *statuses, before=UNKNOWN_CLIENT
         )
     host = settings.haproxy.host
     port = public.ports(settings).https
-    return http_probe.over_tls(ASKED_AT.get(host, host), port, "/alive", 200, 503)
+    return http_probe.over_tls(ASKED_AT.get(host, host), port, "/alive", *statuses)
 
 
 def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, str | int]:
@@ -118,6 +134,10 @@ def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, st
         "use_static": "use_backend static if static" if has_nginx else "",
         "redirect_frontend": _redirect(settings, ports),
         "servers": _lines(servers),
+        "followers": _lines(
+            f"{server} track pages/{one.name}"
+            for server, one in zip(servers, app_servers, strict=True)
+        ),
         "static_backend": (
             STATIC.format(
                 socket=nginx.socket_path(settings),

@@ -89,8 +89,8 @@ def certificate(settings: Settings) -> Path:
 
 
 def write_certificate(settings: Settings) -> None:
-    """Bring that file up to date. One that is no good does not replace one that was: see
-    `conf.refusals`. Raises CannotStart if there is none."""
+    """Bring that file up to date. One that is no good does not replace one that was: raises
+    conf.Refused, and the reason is with `conf.refusals`."""
     owner = user()
     if owner:
         locations.check_reachable(folder(settings), owner)
@@ -100,12 +100,10 @@ def write_certificate(settings: Settings) -> None:
         renew(settings)
         text = certificate_text(settings)
     except CannotStart as error:
-        if not file.exists():
-            raise
         conf.refuse(file, str(error))
-    else:
-        conf.write_if_changed(file, text, 0o600, owner)
-        conf.accept(file)
+        raise conf.Refused(str(error)) from error
+    conf.write_if_changed(file, text, 0o600, owner)
+    conf.accept(file)
 
 
 def renew(settings: Settings) -> None:
@@ -121,6 +119,14 @@ def certificate_text(settings: Settings) -> str:
         return certs.bundle(*given)
     paths = certs.public_paths(settings.data_dir)
     return certs.bundle(paths.certificate, paths.key)
+
+
+def certificate_now(settings: Settings) -> str:
+    """What would be shown, for comparison; if it is no good, why."""
+    try:
+        return certificate_text(settings)
+    except CannotStart as error:
+        return str(error)
 
 
 def _given(settings: Settings) -> tuple[Path, Path] | None:

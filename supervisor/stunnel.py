@@ -23,7 +23,9 @@ def prepare(settings: Settings) -> Command:
         raise CannotStart("stunnel is not installed any more: `apt-get install stunnel4`")
     ports = public.ports(settings)
     haproxy.require_port(settings.haproxy.host, ports.https, "[haproxy] port")
-    renew(settings)
+    with conf.old_one_will_do(public.certificate(settings)):
+        public.write_certificate(settings)
+    configure(settings)
     return Command(
         arguments=privileges.confined(
             (str(binary), str(_file(settings))), public.user(), low_ports=ports.are_low
@@ -34,12 +36,16 @@ def prepare(settings: Settings) -> Command:
 
 def content(settings: Settings) -> str:
     """What it would read now."""
-    return conf.render("stunnel.conf", values(settings)) + public.certificate_text(settings)
+    return conf.render("stunnel.conf", values(settings)) + public.certificate_now(settings)
 
 
 def renew(settings: Settings) -> None:
     """Bring what it reads up to date. Raises CannotStart, having changed nothing."""
     public.write_certificate(settings)
+    configure(settings)
+
+
+def configure(settings: Settings) -> None:
     conf.write_if_changed(_file(settings), conf.render("stunnel.conf", values(settings)))
 
 

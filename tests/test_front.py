@@ -293,12 +293,16 @@ def test_a_given_certificate_is_shown_and_followed(started: Started, tmp_path: P
     assert site.serial() == first
     given.certificate.write_text("half a certifi")
     site.reloads.run()
+    os.kill(site.pid("haproxy"), signal.SIGKILL)
+    wait_until(lambda: site.ups("haproxy") == 2)
     assert site.serial() == first
+    assert any("site.pem is refused" in notice for notice in front.notices(site.settings))
     certs.ensure_public(tmp_path, ["other.example.org"])
     assert serial_of(given.certificate) != first
     site.reloads.run()
     wait_until(lambda: site.serial() == serial_of(given.certificate))
-    assert site.ups("haproxy") == 1
+    assert site.ups("haproxy") == 2, "it was reloaded, not restarted"
+    assert front.notices(site.settings) == ()
 
 
 @pytest.mark.parametrize("terminator", ["haproxy", "stunnel"])
