@@ -23,7 +23,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts
+from app import accounts, layout
 from app import settings as settings_file
 from app.browsers import Browsers
 from app.cache import Cache
@@ -78,7 +78,7 @@ def connect(settings: Settings) -> Database:
 
 def identity(settings: Settings) -> Identity:
     """This host's certificate, made or renewed if need be."""
-    paths = certs.ensure(settings.data_dir, [settings.sage.host, settings.app.host])
+    paths = certs.ensure(settings.data_dir, layout.addresses_here(settings))
     return Identity(ca=paths.ca, certificate=paths.certificate, key=paths.key)
 
 
@@ -313,7 +313,7 @@ def watched(host: Supervisor) -> list[Watched]:
     """A host's services as the monitor takes them."""
     return [
         Watched(
-            type=one["name"],
+            type=one["type"],
             name=one["name"],
             pid=one["pid"],
             address=one["address"],
@@ -363,7 +363,7 @@ def supervise() -> None:
         gevent.signal_handler(number, stopping.set)
     for notice in catalog.notices(settings):
         click.echo(notice)
-    services = catalog.whole_site(settings)
+    services = catalog.whole_host(settings)
     host = Supervisor(services=services, rules=catalog.rules(settings), on_change=_echo)
     host.start()
     reloads = Reloads(services, host.snapshot)

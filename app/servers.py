@@ -14,6 +14,7 @@ import gevent
 from gevent.socket import wait_read
 from inotify_simple import INotify, flags
 
+from app import layout
 from app.settings import ADDRESSES, Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -75,14 +76,14 @@ class ServersInUse:
 
     def _read(self) -> tuple[str, ...]:
         if self._file is None:
-            return self._settings.sage_servers
+            return layout.sage_addresses(self._settings)
         try:
             text = self._file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise SettingsError(f"[sage] servers_file {self._file}: {why}") from error
         named = addresses_in(text, f"[sage] servers_file {self._file}")
-        if not (found := {*self._settings.sage_servers, *named}):
+        if not (found := {*layout.sage_addresses(self._settings), *named}):
             raise SettingsError(f"[sage] servers_file {self._file}: it names no server")
         return tuple(sorted(found))
 

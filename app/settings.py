@@ -11,6 +11,7 @@ import dataclasses
 import ipaddress
 import os
 import re
+import socket
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -78,6 +79,14 @@ HOST_NAMES = Rule(
     lambda value: all(is_ip_address(name) or is_host_name(name) for name in value),
 )
 PORT_OR_NONE = between(0, 65535)
+ROLES = ("database", "cache", "front", "app", "sage", "vpn")  # that a host may play
+HOST_ROLES = Rule("a list of " + ", ".join(ROLES), lambda value: set(value) <= set(ROLES))
+HOST_ADDRESS = Rule(
+    "an IPv4 address or a host name",
+    lambda value: ":" not in value and (is_ip_address(value) or is_host_name(value)),
+)
+HOST_NAME = Rule("a host name, or empty", lambda value: not value or is_host_name(value))
+COUNT = between(1, 100)
 KINDS = ("owner", "administrator", "teacher", "member", "guest", "anonymous")  # of users
 
 
@@ -102,6 +111,7 @@ def key(default: Any, rule: Rule | None = None) -> Any:
 @dataclass(frozen=True)
 class Site:
     name: str = key("salvus", NAME)
+    host: str = key("", HOST_NAME)
     data_dir: str = key("")
     title: str = key("Salvus")
 
@@ -110,6 +120,7 @@ class Site:
 class App:
     host: str = key("127.0.0.1")
     port: int = key(8000, PORT)
+    count: int = key(1, COUNT)
     roles: tuple[str, ...] = key(
         ("app", "sage", "monitor"),
         Rule(
@@ -129,6 +140,7 @@ class App:
 class Sage:
     host: str = key("127.0.0.1")
     port: int = key(8100, PORT)
+    count: int = key(1, COUNT)
     servers: tuple[str, ...] = key((), ADDRESSES)
     servers_file: str = key("")
     python: str = key("")
@@ -196,6 +208,7 @@ class Database:
 @dataclass(frozen=True)
 class Memcached:
     servers: tuple[str, ...] = key(())
+    port: int = key(11211, PORT)
     binary: str = key("")
     memory: int = key(64, between(8, 1 << 20))
     connections: int = key(10_000, between(16, 1_000_000))
@@ -249,6 +262,17 @@ class Supervisor:
 
 
 @dataclass(frozen=True)
+class Host:
+    """One of the site, `[hosts.NAME]`; app/layout.py says what follows from it."""
+
+    address: str = key("127.0.0.1", HOST_ADDRESS)
+    roles: tuple[str, ...] = key(ROLES, HOST_ROLES)
+    app_servers: int = key(1, COUNT)
+    sage_servers: int = key(1, COUNT)
+    ssh: str = key("")
+
+
+@dataclass(frozen=True)
 class Settings:
     site: Site = Site()
     app: App = App()
@@ -264,6 +288,7 @@ class Settings:
     monitor: Monitor = Monitor()
     supervisor: Supervisor = Supervisor()
     kinds: Mapping[str, Limits] = field(default_factory=dict)  # where they differ from `limits`
+    hosts: Mapping[str, Host] = field(default_factory=dict)  # empty: this one plays all roles
     file: str = ""  # where it was read, for messages
 
     @property
@@ -281,12 +306,30 @@ class Settings:
         return self.kinds.get(kind, self.limits)
 
     @property
-    def sage_servers(self) -> tuple[str, ...]:
-        """Addresses (host:port) at which sessions may be placed, besides `servers_file`'s."""
-        elsewhere = self.sage.servers_file and "sage" not in self.app.roles
-        if self.sage.servers or elsewhere:
-            return self.sage.servers
-        return (f"{self.sage.host}:{self.sage.port}",)
+    def sage_folder(self) -> Path:
+        """What the sage server at our port keeps: those of one host have each their own."""
+        return self.data_dir / "sage" / str(self.sage.port)
+
+    @property
+    def host_name(self) -> str:
+        """Which host this is. Raises SettingsError if it is none of the site."""
+        own = self.site.host or socket.gethostname()
+        if not self.hosts or own in self.hosts:
+            return own
+        short = own.partition(".")[0]
+        if not self.site.host and short in self.hosts:
+            return short
+        raise SettingsError(
+            f"{self.file}: this host is called {own}, and there is no section [hosts.{own}];"
+            " name one of " + ", ".join(self.hosts) + " in SALVUS_SITE_HOST or [site] host"
+        )
+
+    @property
+    def here(self) -> Host:
+        """This host; a site without [hosts] has one with all roles. Raises SettingsError."""
+        if self.hosts:
+            return self.hosts[self.host_name]
+        return Host(app_servers=self.app.count, sage_servers=self.sage.count)
 
 
 SECTIONS: dict[str, type] = {
@@ -310,11 +353,12 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from None
 
+    tables = document.pop("hosts", {})
     unknown = set(document) - set(SECTIONS)
     if unknown:
         raise SettingsError(
             f"{path}: unknown section [{min(unknown)}]; known are "
-            + ", ".join(f"[{name}]" for name in SECTIONS)
+            + ", ".join(f"[{name}]" for name in (*SECTIONS, "hosts.NAME"))
         )
     kinds = _take_kinds(document, str(path))
     sections = {
@@ -329,7 +373,43 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
         for kind in KINDS
     }
     different = {kind: found for kind, found in limits.items() if found != usual}
-    return Settings(**sections, kinds=different, file=str(path))
+    found = Settings(**sections, kinds=different, file=str(path))
+    hosts = _hosts(tables, found, environment)
+    return dataclasses.replace(found, hosts=hosts)
+
+
+def _hosts(tables: Any, found: Settings, environment: Mapping[str, str]) -> dict[str, Host]:
+    """The sections [hosts.NAME], which must make a whole site."""
+    if not isinstance(tables, dict):
+        raise SettingsError(f"{found.file}: hosts = {tables!r}: expected sections [hosts.NAME]")
+    usual = Host(app_servers=found.app.count, sage_servers=found.sage.count)
+    hosts: dict[str, Host] = {}
+    for name, table in tables.items():
+        if not is_host_name(name) or name.startswith("*"):
+            raise SettingsError(f"{found.file}: [hosts.{name}]: expected a host name")
+        if isinstance(table, dict) and "address" not in table:
+            raise SettingsError(f"{found.file}: [hosts.{name}] needs an address")
+        hosts[name] = _section(
+            f"hosts.{name}", Host, table, environment, found.file, usual
+        )
+    if hosts:
+        _require_whole(hosts, found)
+    return hosts
+
+
+def _require_whole(hosts: Mapping[str, Host], found: Settings) -> None:
+    playing = {role: [name for name in hosts if role in hosts[name].roles] for role in ROLES}
+    wrong = ""
+    if not found.database.url and len(playing["database"]) != 1:
+        wrong = "one host must have the role database, or [database] url name a server"
+    elif not playing["app"]:
+        wrong = "no host has the role app"
+    elif not (playing["sage"] or found.sage.servers or found.sage.servers_file):
+        wrong = "no host has the role sage, and [sage] servers names none"
+    elif len({host.address for host in hosts.values()}) < len(hosts):
+        wrong = "two hosts have the same address"
+    if wrong:
+        raise SettingsError(f"{found.file}: [hosts]: {wrong}")
 
 
 def _take_kinds(document: dict[str, Any], source: str) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 
+from app import layout
+from app.layout import Server
 from app.settings import ROOT, Settings
-from supervisor import front, locations, memcached, postgresql, probes
+from supervisor import front, inheritance, locations, memcached, postgresql, probes
 from supervisor.haproxy import AppServer
 from supervisor.service import Command, Rules, Service
 
@@ -36,9 +39,9 @@ def notices(settings: Settings) -> tuple[str, ...]:
 
 
 def support(settings: Settings) -> tuple[Service, ...]:
-    """The services that Salvus itself asks, unless the settings name others."""
+    """The services that Salvus itself asks, unless the settings or roles leave them to others."""
     services = []
-    if not settings.database.url:
+    if not settings.database.url and "database" in settings.here.roles:
         services.append(
             Service(
                 name="postgresql",
@@ -47,74 +50,113 @@ def support(settings: Settings) -> tuple[Service, ...]:
                 address=str(postgresql.socket_folder(settings)),
             )
         )
-    if not settings.memcached.servers and memcached.find_binary(settings):
+    has_cache = not settings.memcached.servers and "cache" in settings.here.roles
+    if has_cache and memcached.find_binary(settings):
         services.append(
             Service(
                 name="memcached",
                 prepare=partial(memcached.prepare, settings),
                 probe=partial(memcached.probe, settings),
-                address=str(memcached.socket_path(settings)),
+                address=memcached.address(settings),
+                port=settings.memcached.port if memcached.is_shared(settings) else None,
             )
         )
     return tuple(services)
 
 
-def whole_site(settings: Settings) -> tuple[Service, ...]:
-    """All of a single-host site."""
-    below = support(settings)
-    names = tuple(service.name for service in below)
-    services = [*below]
-    if "sage" in settings.app.roles and not settings.sage.servers:
-        services.append(_sage_server(settings, after=names))
-    services.append(_app_server(settings, after=tuple(service.name for service in services)))
-    host = settings.app.host
-    app_servers = (AppServer("app", ASKED_AT.get(host, host), settings.app.port),)
-    return (*services, *front.services(settings, app_servers))
+def whole_host(settings: Settings) -> tuple[Service, ...]:
+    """All that this host runs."""
+    services = [*support(settings)]
+    below = tuple(service.name for service in services)
+    own_sage = layout.own(settings, layout.sage_servers(settings))
+    ports = [server.port for server in own_sage]
+    services += [_sage_server(settings, server, ports, below) for server in own_sage]
+    below = tuple(service.name for service in services)
+    own_apps = layout.own(settings, layout.app_servers(settings))
+    services += [_app_server(settings, server, below) for server in own_apps]
+    return (*services, *front.services(settings, app_servers(settings)))
 
 
-def _sage_server(settings: Settings, after: tuple[str, ...]) -> Service:
-    host, port = settings.sage.host, settings.sage.port
+def app_servers(settings: Settings) -> tuple[AppServer, ...]:
+    """Those of the site, as HAProxy sees them from here."""
+    return tuple(
+        AppServer(
+            f"{one.host}-{one.name}" if settings.hosts else one.name,
+            ASKED_AT.get(one.address, one.address),
+            one.port,
+        )
+        for one in layout.app_servers(settings)
+    )
+
+
+def _sage_server(
+    settings: Settings, server: Server, ports: Sequence[int], after: tuple[str, ...]
+) -> Service:
+    """`ports`: of all on this host."""
 
     def prepare() -> Command:
-        probes.require_free_port(host, port, "[sage] port")
+        probes.require_free_port(server.address, server.port, "[sage] port")
+        if server.port == ports[0]:
+            inheritance.gather(settings, ports)
         return Command(
             arguments=(sys.executable, str(ROOT / "salvus.py"), "sage"),
-            log=locations.log_file(settings, "sage"),
-            environment=environment(settings),
+            log=locations.log_file(settings, server.name),
+            environment={
+                **environment(settings),
+                "SALVUS_SAGE_HOST": server.address,
+                "SALVUS_SAGE_PORT": str(server.port),
+            },
             folder=ROOT,
         )
 
-    probe = partial(probes.tcp, ASKED_AT.get(host, host), port)
-    patience = settings.sage.start_seconds + PATIENCE
-    return Service("sage server", prepare, probe, after, host, port, start_seconds=patience)
+    return Service(
+        name=server.name,
+        type="sage",
+        prepare=prepare,
+        probe=partial(probes.tcp, ASKED_AT.get(server.address, server.address), server.port),
+        after=after,
+        address=server.address,
+        port=server.port,
+        start_seconds=settings.sage.start_seconds + PATIENCE,
+    )
 
 
-def _app_server(settings: Settings, after: tuple[str, ...]) -> Service:
-    host, port = settings.app.host, settings.app.port
-
+def _app_server(settings: Settings, server: Server, after: tuple[str, ...]) -> Service:
     def prepare() -> Command:
-        probes.require_free_port(host, port, "[app] port")
+        probes.require_free_port(server.address, server.port, "[app] port")
         front.publish(settings)
         gunicorn = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
         return Command(
             arguments=(*gunicorn, "salvus:app"),
-            log=locations.log_file(settings, "app"),
+            log=locations.log_file(settings, server.name),
             environment={
                 **environment(settings),
+                "SALVUS_APP_HOST": server.address,
+                "SALVUS_APP_PORT": str(server.port),
                 "SALVUS_APP_ROLES": "app",
-                "SALVUS_SAGE_SERVERS": ",".join(settings.sage_servers),
+                "SALVUS_SAGE_SERVERS": ",".join(layout.sage_addresses(settings)),
                 "SALVUS_APP_PROXIES": ",".join(front.proxies(settings)),
             },
             folder=ROOT,
         )
 
-    probe = partial(probes.http_ok, ASKED_AT.get(host, host), port, "/alive")
-    return Service("app server", prepare, probe, after, host, port)
+    asked = ASKED_AT.get(server.address, server.address)
+    return Service(
+        name=server.name,
+        type="app",
+        prepare=prepare,
+        probe=partial(probes.http_ok, asked, server.port, "/alive"),
+        after=after,
+        address=server.address,
+        port=server.port,
+    )
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What our own programs are told, so that they need not look for it."""
+    """What our own programs are told, so that they need not look for it. Raises CannotStart."""
+    host = {"SALVUS_SITE_HOST": settings.host_name} if settings.hosts else {}
     return {
+        **host,
         "SALVUS_CONFIG": settings.file,
         "SALVUS_SITE_DATA_DIR": str(settings.data_dir),
         "SALVUS_DATABASE_URL": postgresql.database_url(settings),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from app import layout
 from app.settings import Settings
 from supervisor import conf, haproxy, locations, nginx, public, stunnel
 from supervisor.haproxy import AppServer
@@ -21,7 +22,8 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 def is_used(settings: Settings) -> bool:
     """Whether browsers come to HAProxy on this host."""
-    return bool(settings.haproxy.host) and haproxy.find_binary(settings) is not None
+    has_role = bool(settings.haproxy.host) and "front" in settings.here.roles
+    return has_role and haproxy.find_binary(settings) is not None
 
 
 def is_open(settings: Settings) -> bool:
@@ -33,7 +35,7 @@ def origin(settings: Settings) -> str:
     """What the site's addresses begin with, for browsers."""
     if settings.app.address:
         return settings.app.address
-    if is_used(settings):
+    if is_used(settings) or (settings.haproxy.host and layout.front_addresses(settings)):
         return public.origin(settings)
     return f"http://{public.bracketed(settings.app.host)}:{settings.app.port}"
 
@@ -41,7 +43,8 @@ def origin(settings: Settings) -> str:
 def proxies(settings: Settings) -> tuple[str, ...]:
     """Whom the app servers believe who a browser is."""
     own = (*LOOPBACK, settings.app.host) if is_used(settings) else ()
-    return tuple(dict.fromkeys((*settings.app.proxies, *own)))
+    fronts = layout.front_addresses(settings) if settings.haproxy.host else ()
+    return tuple(dict.fromkeys((*settings.app.proxies, *own, *fronts)))
 
 
 def services(settings: Settings, app_servers: Sequence[AppServer]) -> tuple[Service, ...]:
@@ -100,6 +103,8 @@ def publish(settings: Settings) -> None:
 def notices(settings: Settings) -> tuple[str, ...]:
     """What is done without, and what is refused, in words."""
     found = []
+    if "front" not in settings.here.roles:
+        return ()
     if not settings.haproxy.host:
         if not (settings.app.host in LOOPBACK or settings.app.proxies):
             found.append(

@@ -1,4 +1,5 @@
-"""A private memcached on a unix socket, for hosts that were given no other.
+"""A private memcached, for sites that were given no other: on a unix socket if one host makes
+the site, else at the host's address in the site's own network, as it believes everybody.
 
 Traps: as root it must run as another user, and must become that user before it is
 executed: by changing itself (-u) it would lose the signal that ends it with us.
@@ -14,18 +15,22 @@ import shutil
 import socket
 from pathlib import Path
 
+from app import layout
 from app.settings import Settings
-from supervisor import locations
+from supervisor import locations, probes
 from supervisor.service import CannotStart, Command
 
+PROBE_SECONDS = 1.0
 RESERVED_FILES = 64  # files that memcached opens besides its connections
 USERS = ("memcache", "memcached", "nobody")
 
 
 def memcached_servers(settings: Settings) -> tuple[str, ...]:
-    """Those of the settings, else the private one's socket; nothing if it can't be run."""
+    """Those of the settings, else the site's own; nothing if none can be run."""
     if settings.memcached.servers:
         return settings.memcached.servers
+    if settings.hosts and (len(settings.hosts) > 1 or "cache" not in settings.here.roles):
+        return layout.cache_addresses(settings)
     return (str(socket_path(settings)),) if find_binary(settings) else ()
 
 
@@ -47,32 +52,63 @@ def prepare(settings: Settings) -> Command:
     if binary is None:
         raise CannotStart("memcached is not installed any more")
     user = system_user()
-    path = socket_path(settings)
-    if user:
-        locations.check_reachable(path.parent, user)
-    locations.make_folder(path.parent, 0o700, user)
-    path.unlink(missing_ok=True)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - RESERVED_FILES
     connections = min(settings.memcached.connections, most)
     limits = ("-m", str(settings.memcached.memory), "-c", str(connections))
     return Command(
-        arguments=(str(binary), "-s", str(path), "-a", "0700", *limits),
+        arguments=(str(binary), *_listening(settings, user), *limits),
         log=locations.log_file(settings, "memcached"),
         user=user,
     )
 
 
+def is_shared(settings: Settings) -> bool:
+    """Whether other hosts ask it, too."""
+    return bool(layout.cache_addresses(settings))
+
+
+def _listening(settings: Settings, user: str) -> tuple[str, ...]:
+    """Its arguments for where; what is in the way there is removed. Raises CannotStart."""
+    if is_shared(settings):
+        address, port = settings.here.address, settings.memcached.port
+        probes.require_free_port(address, port, "[memcached] port")
+        return ("-l", address, "-p", str(port), "-U", "0")
+    path = socket_path(settings)
+    if user:
+        locations.check_reachable(path.parent, user)
+    locations.make_folder(path.parent, 0o700, user)
+    path.unlink(missing_ok=True)
+    return ("-s", str(path), "-a", "0700")
+
+
 def probe(settings: Settings) -> str | None:
     """Whether it answers: None if so, else why not."""
-    with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
-        connection.settimeout(1.0)
-        try:
-            connection.connect(str(socket_path(settings)))
+    try:
+        with contextlib.closing(_connected(settings)) as connection:
             connection.sendall(b"version\r\n")
             said = connection.recv(100)
-        except OSError as error:
-            return f"{socket_path(settings)}: {error.strerror or error}"
+    except OSError as error:
+        return f"{address(settings)}: {error.strerror or error}"
     return None if said.startswith(b"VERSION") else f"answered {said!r}"
+
+
+def address(settings: Settings) -> str:
+    """Where it is: a host's address or a socket's path."""
+    return settings.here.address if is_shared(settings) else str(socket_path(settings))
+
+
+def _connected(settings: Settings) -> socket.socket:
+    if is_shared(settings):
+        there = (settings.here.address, settings.memcached.port)
+        return socket.create_connection(there, timeout=PROBE_SECONDS)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(PROBE_SECONDS)
+    try:
+        connection.connect(str(socket_path(settings)))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def system_user() -> str:

@@ -26,6 +26,7 @@ import psutil
 import psycopg2
 from gevent import subprocess
 
+from app import layout
 from app.settings import Settings
 from supervisor import conf, locations
 from supervisor.process import identity
@@ -41,9 +42,14 @@ RESERVE = 20  # connections for the operator, probes and migrations
 
 
 def database_url(settings: Settings) -> str:
-    """The URL of the database: the one in the settings, else of our private cluster."""
+    """The URL of the database: the one in the settings, else of our private cluster.
+
+    Raises CannotStart.
+    """
     if settings.database.url:
         return settings.database.url
+    if address := layout.database_address(settings):
+        raise CannotStart(f"PostgreSQL at {address} takes no other host: set [database] url")
     return f"postgresql://salvus@/salvus?host={quote(str(socket_folder(settings)), safe='')}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from app import layout
 from app.settings import Settings, is_host_name
 from supervisor import certs, conf, locations, privileges, programs
 from supervisor.service import CannotStart
@@ -48,7 +49,9 @@ def names(settings: Settings) -> tuple[str, ...]:
     """By which the site is reached, the best first."""
     own = socket.gethostname()
     found = [*settings.tls.names]
-    if not is_wildcard(settings.haproxy.host):
+    if "front" not in settings.here.roles:
+        found += layout.front_addresses(settings)
+    elif not is_wildcard(settings.haproxy.host):
         found.append(settings.haproxy.host)
     elif is_host_name(own):
         found.append(own)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import gevent
 
+from app import layout
 from app.settings import Settings
 from supervisor import certs, front, public
 from supervisor.service import CannotStart, Reload, Service
@@ -47,7 +48,7 @@ class Renewal:
 
 def renew(settings: Settings) -> None:
     """Raises CannotStart, OSError."""
-    certs.ensure(settings.data_dir, (settings.sage.host, settings.app.host))
+    certs.ensure(settings.data_dir, layout.addresses_here(settings))
     if front.is_used(settings):
         public.renew(settings)
 

@@ -76,7 +76,8 @@ class Service:
 
     `probe` asks the service whether it is ready: None if it is, else why not.
     `after` names the services that must be up before this one starts. `start_seconds`
-    is how long it may take to be ready, if not what the rules say.
+    is how long it may take to be ready, if not what the rules say. `type` is the same for
+    all that do the same; empty: the name.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Service:
     port: int | None = None
     start_seconds: float | None = None
     reload: Reload | None = None
+    type: str = ""
 
 
 @dataclass(frozen=True)

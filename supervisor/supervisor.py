@@ -28,6 +28,7 @@ OnChange = Callable[[str, State, str], None]
 
 class ServiceSnapshot(TypedDict):
     name: str
+    type: str
     state: str
     reason: str
     pid: int | None
@@ -140,6 +141,7 @@ class _Keeper:
         history = self.history
         return {
             "name": self.service.name,
+            "type": self.service.type or self.service.name,
             "state": history.state.value,
             "reason": history.reason,
             "pid": self._process.pid if self._process else None,

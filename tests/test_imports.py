@@ -31,7 +31,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/downloads.py": ("app.nodes", "app.wire"),
     "app/inquiry.py": ("app.nodes", "app.wire"),
     "app/evaluations.py": ("app.cache", "app.inquiry", "app.nodes", "app.settings", "app.wire"),
-    "app/servers.py": ("app.settings",),
+    "app/layout.py": ("app.settings",),
+    "app/servers.py": ("app.layout", "app.settings"),
     "app/sessions.py": ("app.downloads", "app.worksheets", "app.browsers", "app.db",
                         "app.delivery", "app.nodes", "app.wire"),
     "app/sage/splitter.py": (),
@@ -63,7 +64,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                  "app.db", "app.delivery", "app.downloads", "app.evaluations", "app.nodes",
                  "app.sessions", "app.settings", "app.wire"),
     "monitor/": ("monitor", "app.settings", "app.db", "app.cache"),
-    "supervisor/": ("supervisor", "app.assets", "app.settings"),
+    "supervisor/": ("supervisor", "app.assets", "app.layout", "app.settings"),
     "salvus.py": ("app", "monitor", "supervisor"),
     "gunicorn.conf.py": ("app.green", "app.settings", "salvus"),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import settings
+from app import layout, settings
 from app.settings import DEFAULT_FILE, SECTIONS, SettingsError
 
 
@@ -66,7 +66,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     found = settings.read(file, variables)
     assert found.app.port == 2
     assert found.monitor.interval == 2.0
-    assert found.sage_servers == ("a:1", "b:2")
+    assert layout.sage_addresses(found) == ("a:1", "b:2")
     assert not found.sage.warm_up
 
 

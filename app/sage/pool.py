@@ -63,7 +63,7 @@ class Pool:
         self._address = address
         self._protections = protections
         self._cgroups = cgroups
-        self._folder = settings.data_dir / "sage"
+        self._folder = settings.sage_folder
         self._journals = self._folder / "journals"
         self._homes = self._folder / "homes"
         self._timelines: dict[str, Timeline] = {}
