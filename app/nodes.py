@@ -13,14 +13,13 @@ import hashlib
 import itertools
 import logging
 import random
-import ssl
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import gevent
-from gevent import socket as gevent_socket
 
 from app.settings import Wire
+from app.wire.connection import connect
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError, Received
 from app.wire.messages_pb2 import Hello, Message
 from app.wire.stream import Stream
@@ -138,30 +137,16 @@ class Node:
             channel.node_lost(reason)
 
     def _connect(self) -> Stream:
-        host, _, port = self.address.rpartition(":")
-        raw = gevent_socket.create_connection((host, int(port)), timeout=self._wire.hello_seconds)
-        try:
-            secured = self._context.current().wrap_socket(raw, server_hostname=host)
-        except (OSError, ssl.CertificateError):
-            raw.close()
-            raise
-        stream = Stream(
-            secured, max_message=self._wire.max_message, silence=self._wire.silence
+        stream, hello = connect(
+            self.address,
+            Hello(version=PROTOCOL_VERSION, token=self._token, node=self._name, role="app"),
+            context=self._context,
+            max_message=self._wire.max_message,
+            silence=self._wire.silence,
+            seconds=self._wire.hello_seconds,
         )
-        try:
-            stream.send(
-                Message(
-                    hello=Hello(
-                        version=PROTOCOL_VERSION, token=self._token, node=self._name, role="app"
-                    )
-                )
-            )
-            hello = stream.expect_hello(self._wire.hello_seconds)
-            self.protections = dict(hello.protections)
-            self.language = hello.language
-        except BaseException:
-            stream.close()
-            raise
+        self.protections = dict(hello.protections)
+        self.language = hello.language
         return stream
 
     def _read(self, stream: Stream) -> str:

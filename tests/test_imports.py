@@ -25,6 +25,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/wire/decoder.py": ("app.wire.messages_pb2",),
     "app/wire/stream.py": ("app.wire",),
     "app/wire/tls.py": (),
+    "app/wire/connection.py": ("app.wire",),
     "app/browsers.py": ("app.wire",),
     "app/nodes.py": ("app.settings", "app.wire"),
     "app/delivery.py": ("app.browsers", "app.nodes", "app.wire"),
