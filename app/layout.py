@@ -82,8 +82,13 @@ def front_addresses(settings: Settings) -> tuple[str, ...]:
 def addresses_here(settings: Settings) -> tuple[str, ...]:
     """At which this host's app and sage servers are reached. Raises SettingsError."""
     if settings.hosts:
-        return (settings.here.address,)
+        return addresses_of(settings, settings.host_name)
     return (settings.sage.host, settings.app.host)
+
+
+def addresses_of(settings: Settings, name: str) -> tuple[str, ...]:
+    """At which a host of the site is reached by the others; its certificates are for these."""
+    return tuple(dict.fromkeys((settings.hosts[name].address, name)))
 
 
 def _hosts(settings: Settings, role: str, listens: str) -> list[tuple[str, Host, str]]:

@@ -199,6 +199,8 @@ class Wire:
 class Database:
     url: str = key("")
     binaries: str = key("")
+    port: int = key(5432, PORT)
+    memory: int = key(0, between(0, 1 << 24))
     connections: int = key(8, between(1, 500))
     wait_seconds: float = key(10.0, between(0.1, 600))
     statement_seconds: float = key(30.0, between(0.1, 3600))

@@ -9,9 +9,17 @@ from functools import partial
 from app import layout
 from app.layout import Server
 from app.settings import ROOT, Settings
-from supervisor import front, inheritance, locations, memcached, postgresql, probes
+from supervisor import (
+    database_access,
+    front,
+    inheritance,
+    locations,
+    memcached,
+    postgresql,
+    probes,
+)
 from supervisor.haproxy import AppServer
-from supervisor.service import Command, Rules, Service
+from supervisor.service import Command, Reload, Rules, Service
 
 PATIENCE = 10.0  # seconds in which the sage server can say itself that Sage was too slow
 ASKED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on → asked at
@@ -41,13 +49,21 @@ def notices(settings: Settings) -> tuple[str, ...]:
 def support(settings: Settings) -> tuple[Service, ...]:
     """The services that Salvus itself asks, unless the settings or roles leave them to others."""
     services = []
+    folder = postgresql.socket_folder(settings)
+    is_shared = database_access.is_shared(settings)
     if not settings.database.url and "database" in settings.here.roles:
         services.append(
             Service(
                 name="postgresql",
                 prepare=partial(postgresql.prepare, settings),
                 probe=partial(postgresql.probe, settings),
-                address=str(postgresql.socket_folder(settings)),
+                reload=Reload(
+                    postgresql.RELOAD,
+                    partial(postgresql.content, settings),
+                    partial(postgresql.renew, settings),
+                ),
+                address=settings.here.address if is_shared else str(folder),
+                port=settings.database.port if is_shared else None,
             )
         )
     has_cache = not settings.memcached.servers and "cache" in settings.here.roles

@@ -64,11 +64,25 @@ def ensure(data_dir: Path, names: Sequence[str]) -> Paths:
 
 def ensure_public(data_dir: Path, names: Sequence[str]) -> Paths:
     """The same for what browsers are shown."""
-    return _ensure(public_paths(data_dir), names, (SERVER,))
+    return ensure_server(data_dir, "public", names)
+
+
+def ensure_server(data_dir: Path, service: str, names: Sequence[str]) -> Paths:
+    """The same for a service that others connect to: good for a server alone."""
+    return _ensure(server_paths(data_dir, service), names, (SERVER,))
 
 
 def public_paths(data_dir: Path) -> Paths:
-    return _paths(data_dir, "public")
+    return server_paths(data_dir, "public")
+
+
+def server_paths(data_dir: Path, service: str) -> Paths:
+    return _paths(data_dir, service)
+
+
+def common_name(names: Sequence[str]) -> str:
+    """Whom a certificate for `names` is for, in the one short name that it has room for."""
+    return names[0][:64]
 
 
 def _paths(data_dir: Path, name: str) -> Paths:
@@ -158,7 +172,7 @@ def make_host(
 ) -> Pair:
     """A certificate for `names`, signed by `ca`."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name(names))])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     builder = (
@@ -216,13 +230,15 @@ def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
 
 
 def _is_for(host: Pair, ca: Pair, names: Sequence[str]) -> bool:
-    """Whether `ca` signed it, for all of `names`."""
+    """Whether `ca` signed it, for all of `names`, the first of them foremost."""
     try:
         host.certificate.verify_directly_issued_by(ca.certificate)
         extension = host.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
         return False
-    return set(_general_names(names)) <= set(extension.value)
+    (called,) = host.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    is_called = called.value == common_name(names)
+    return is_called and set(_general_names(names)) <= set(extension.value)
 
 
 def _expires_soon(pair: Pair, now: datetime) -> bool:

@@ -124,6 +124,11 @@ def failure(command: tuple[str, ...]) -> str:
     return "" if done.returncode == 0 else said or f"{command[0]}: exit code {done.returncode}"
 
 
+def single_quoted(path: Path) -> str:
+    """For between single quotes in PostgreSQL's files."""
+    return str(path).replace("'", "''")
+
+
 def _beside(path: Path, word: str) -> Path:
     return path.with_name(f"{path.name}.{word}")
 

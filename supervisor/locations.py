@@ -17,7 +17,7 @@ from app.settings import Settings
 from supervisor.service import CannotStart
 
 SOCKET_PATH_LIMIT = 107
-LONGEST_SOCKET = "postgresql/.s.PGSQL.5432"
+LONGEST_SOCKET = "postgresql/.s.PGSQL.65535"
 
 
 def certificates(settings: Settings) -> Path:

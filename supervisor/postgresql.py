@@ -3,7 +3,8 @@
 It listens on a unix socket in a folder that only its owner (and root) can enter, and
 believes the kernel about who asks (peer authentication): user code in a sandbox runs
 under other uids, so it neither reaches the socket nor would be let in, and there is no
-password to leak. Roles: `postgres` (superuser) and `salvus`, which owns the database.
+password to leak. Roles: `postgres` (superuser) and `salvus`, which owns the database; the
+probe makes what of these is absent. `database_access.py` is about other hosts.
 
 Traps: started by root it must run as another user, one with a passwd entry; after a
 `kill -9` of the postmaster its backends live on and block a restart, and they are in
@@ -18,6 +19,8 @@ import pwd
 import shutil
 import signal
 import time
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,32 +28,38 @@ import gevent
 import psutil
 import psycopg2
 from gevent import subprocess
+from psycopg2.extensions import connection as Connection
 
 from app import layout
 from app.settings import Settings
-from supervisor import conf, locations
+from supervisor import conf, database_access, locations, privileges, probes, sizing
 from supervisor.process import identity
 from supervisor.service import CannotStart, Command
 
 DEBIAN = Path("/usr/lib/postgresql")
-FIRST_STATEMENTS = """\
-CREATE ROLE salvus LOGIN;
-CREATE DATABASE salvus OWNER salvus;
-"""
-PROCESSES_OF_A_HOST = 4  # app, sage and monitor, and one being replaced
-RESERVE = 20  # connections for the operator, probes and migrations
+RELOAD = signal.SIGHUP
 
 
 def database_url(settings: Settings) -> str:
-    """The URL of the database: the one in the settings, else of our private cluster.
+    """The URL of the database: the one in the settings, else of the site's own PostgreSQL.
 
     Raises CannotStart.
     """
     if settings.database.url:
         return settings.database.url
     if address := layout.database_address(settings):
-        raise CannotStart(f"PostgreSQL at {address} takes no other host: set [database] url")
-    return f"postgresql://salvus@/salvus?host={quote(str(socket_folder(settings)), safe='')}"
+        return database_access.url(settings, address)
+    return _url(settings, "salvus", "salvus")
+
+
+def superuser_url(settings: Settings, database: str = "postgres") -> str:
+    """To the private cluster of this host."""
+    return _url(settings, "postgres", database)
+
+
+def _url(settings: Settings, role: str, database: str) -> str:
+    folder = quote(str(socket_folder(settings)), safe="")
+    return f"postgresql://{role}@/{database}?host={folder}&port={settings.database.port}"
 
 
 def socket_folder(settings: Settings) -> Path:
@@ -67,8 +76,12 @@ def prepare(settings: Settings) -> Command:
     locations.make_folder(socket_folder(settings), 0o700, user)
     if not (cluster / "PG_VERSION").exists():
         make_cluster(cluster, binaries, user)
-    file = write_configuration(settings)
     end_leftovers(cluster, settings.supervisor.stop_seconds)
+    if database_access.is_shared(settings):
+        probes.require_free_port(settings.here.address, settings.database.port, "[database] port")
+    file = locations.rendered(settings) / "postgresql.conf"
+    with conf.old_one_will_do(file):
+        renew(settings)
     return Command(
         arguments=(str(binaries / "postgres"), "-D", str(cluster), "-c", f"config_file={file}"),
         log=locations.log_file(settings, "postgresql"),
@@ -78,20 +91,57 @@ def prepare(settings: Settings) -> Command:
     )
 
 
+def content(settings: Settings) -> str:
+    """What it would read now."""
+    return "".join((*_files(settings).values(), *database_access.copies(settings).values()))
+
+
+def renew(settings: Settings) -> None:
+    """Bring what it reads up to date, if it will take that. Raises CannotStart."""
+    folder, files = locations.rendered(settings), _files(settings)
+    database_access.install(settings, system_user())
+    text = files.pop("postgresql.conf")
+    conf.install(folder / "postgresql.conf", text, checker=partial(checker, settings))
+    for name, text in files.items():
+        conf.write_if_changed(folder / name, text)
+
+
+def checker(settings: Settings, file: Path) -> tuple[str, ...]:
+    """The command that fails if PostgreSQL would not take `file` as its configuration."""
+    program = str(find_binaries(settings) / "postgres")
+    asked = (program, "-D", str(locations.cluster(settings)), "-C", "max_connections")
+    return privileges.confined((*asked, "-c", f"config_file={file}"), system_user())
+
+
 def probe(settings: Settings) -> str | None:
-    """Whether the database answers: None if so, else why not."""
+    """Whether it answers, and has our role and database: None if so, else why not.
+
+    It asks as the superuser, for whom some connections are kept: that all others are in use
+    would not be cured by a restart.
+    """
     try:
-        connection = psycopg2.connect(database_url(settings), application_name="salvus probe")
+        connection = psycopg2.connect(superuser_url(settings), application_name="salvus probe")
+        with contextlib.closing(connection):
+            make_absent(connection)
     except psycopg2.Error as error:
         return str(error).strip().partition("\n")[0]
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except psycopg2.Error as error:
-        return str(error).strip().partition("\n")[0]
-    finally:
-        connection.close()
     return None
+
+
+def make_absent(connection: Connection) -> None:
+    """Make our role and database if they are absent, which is asked first: nothing that is
+    there already is an error in the server's log."""
+    connection.autocommit = True  # a database can't be made within a transaction
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'salvus'),"
+            " EXISTS (SELECT FROM pg_database WHERE datname = 'salvus')"
+        )
+        has_role, has_database = cursor.fetchone() or (False, False)
+        if not has_role:
+            cursor.execute("CREATE ROLE salvus LOGIN")
+        if not has_database:
+            cursor.execute("CREATE DATABASE salvus OWNER salvus")
 
 
 def find_binaries(settings: Settings) -> Path:
@@ -142,32 +192,30 @@ def system_user() -> str:
 
 
 def make_cluster(cluster: Path, binaries: Path, user: str) -> None:
-    """Make a cluster with our role and database in it, whole or not at all."""
+    """Make an empty cluster, whole or not at all."""
     fresh = cluster.with_name(cluster.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     locations.make_folder(fresh, 0o700, user)
     initdb = [str(binaries / "initdb"), "--pgdata", str(fresh), "--username", "postgres"]
     initdb += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "reject"]
-    _run(initdb, "", user)
-    single = [str(binaries / "postgres"), "--single", "-D", str(fresh), "postgres"]
-    _run(single, FIRST_STATEMENTS, user)
+    _run(initdb, user)
     with contextlib.suppress(FileNotFoundError):
         cluster.rmdir()
     fresh.rename(cluster)
 
 
-def write_configuration(settings: Settings) -> Path:
-    """Render PostgreSQL's files; the path of postgresql.conf."""
-    folder = locations.rendered(settings)
+def _files(settings: Settings) -> dict[str, str]:
+    """Text by name. Raises CannotStart, SettingsError."""
     values: dict[str, str | int] = {
-        "sockets": _quoted(socket_folder(settings)),
-        "folder": _quoted(folder),
-        "connections": settings.database.connections * PROCESSES_OF_A_HOST + RESERVE,
+        **asdict(sizing.of(settings)),
+        **database_access.values(settings),
+        "port": settings.database.port,
+        "sockets": conf.single_quoted(socket_folder(settings)),
+        "folder": conf.single_quoted(locations.rendered(settings)),
         "user": pwd.getpwuid(os.geteuid()).pw_name,
     }
-    for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"):
-        conf.write_if_changed(folder / name, conf.render(name, values))
-    return folder / "postgresql.conf"
+    names = ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
+    return {name: conf.render(name, values) for name in names}
 
 
 def end_leftovers(cluster: Path, stop_seconds: float) -> None:
@@ -207,11 +255,11 @@ def _processes_in(cluster: Path) -> list[psutil.Process]:
     return found
 
 
-def _run(arguments: list[str], text: str, user: str) -> None:
+def _run(arguments: list[str], user: str) -> None:
     try:
         done = subprocess.run(
             arguments,
-            input=text.encode(),
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd="/",
@@ -244,8 +292,3 @@ def _major_version(folder: Path) -> str:
     said = subprocess.run([str(folder / "postgres"), "--version"], capture_output=True, text=True)
     words = said.stdout.split()
     return words[2].partition(".")[0] if len(words) > 2 else ""
-
-
-def _quoted(path: Path) -> str:
-    """For between single quotes in postgresql.conf."""
-    return str(path).replace("'", "''")

@@ -14,7 +14,7 @@ import gevent
 
 from app import layout
 from app.settings import Settings
-from supervisor import certs, front, public
+from supervisor import certs, database_access, front, public
 from supervisor.service import CannotStart, Reload, Service
 from supervisor.supervisor import ServiceSnapshot
 
@@ -49,6 +49,8 @@ class Renewal:
 def renew(settings: Settings) -> None:
     """Raises CannotStart, OSError."""
     certs.ensure(settings.data_dir, layout.addresses_here(settings))
+    if database_access.is_shared(settings):
+        database_access.renew(settings)
     if front.is_used(settings):
         public.renew(settings)
 

@@ -71,5 +71,5 @@ def test_a_checker_that_cannot_be_run_is_named(file: Path) -> None:
 
 
 def test_a_value_that_is_missing_is_named() -> None:
-    with pytest.raises(KeyError, match="sockets"):
+    with pytest.raises(KeyError, match="listen"):
         conf.render("postgresql.conf", {})

@@ -58,7 +58,7 @@ def test_one_file_is_for_all_hosts(tmp_path: Path) -> None:
         "alpha-app-1", "alpha-app-2", "beta-app-1"
     ]  # fmt: skip
     assert (layout.database_address(alpha), layout.database_address(beta)) == ("", "10.0.0.1")
-    assert layout.addresses_here(beta) == ("10.0.0.2",)
+    assert layout.addresses_here(beta) == ("10.0.0.2", "beta")
     assert front.origin(beta).startswith("https://10.0.0.1")
 
 
