@@ -29,6 +29,10 @@ SYS_OPENAT2 = 437  # everywhere
 RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH = 2, 8
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 CAPABILITY_VERSION_3 = 0x20080522
+MADV_COLLAPSE = 25  # since Linux 6.1
+PROTECTIONS = {"r": 1, "w": 2, "x": 4}
+AT_END, LEAST_BLOCK = 16 << 20, 24  # bytes: found at the heap's end only; malloc's smallest
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -111,6 +115,41 @@ def filter_calls(program: bytes) -> None:
 def be_readable() -> None:
     """Let a process that changed its user read its own /proc again."""
     _check(_libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
+
+
+def choose_heap(*, separate: int, trim: int, grow: int) -> None:
+    """How glibc's malloc gets memory. In bytes: from what size on a block is a mapping of its
+    own, how much may be free at the heap's end, and how much more than needed it takes there.
+    """
+    for what, value in (
+        (M_MMAP_THRESHOLD, separate), (M_TRIM_THRESHOLD, trim), (M_TOP_PAD, grow),
+    ):  # fmt: skip
+        _libc.mallopt(what, value)
+
+
+def fill_heap() -> None:
+    """Take every free block of malloc's heap but the one at its end, for ever."""
+    _libc.malloc.restype = ctypes.c_void_p
+    end = _libc.malloc(AT_END)
+    _libc.free(ctypes.c_void_p(end))
+    size = AT_END
+    while size >= LEAST_BLOCK:
+        size -= max(16, size // 8 & ~15)
+        while (block := _libc.malloc(ctypes.c_size_t(size))) and block < end:
+            pass
+        _libc.free(ctypes.c_void_p(block))
+
+
+def collapse(start: int, length: int) -> None:
+    """Have large pages in these addresses, now, wherever something lies in them."""
+    result = _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), MADV_COLLAPSE)
+    _check(result, "collapse")
+
+
+def protect(start: int, length: int, rights: str) -> None:
+    """Change what may be done at these addresses: `rights` as "rx"."""
+    flags = sum(PROTECTIONS[right] for right in rights)
+    _check(_libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(length), flags), "protect")
 
 
 def die_with_parent(signal: int) -> None:

@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from app.sage import kernel, sandbox
 from app.sage.language import load
+from app.sage.mappings import Layout
 from app.sage.sandbox import Sandbox
 from app.sage.worker import Shell, Worker
 from app.wire.decoder import Decoder, encode, parse
@@ -192,6 +193,7 @@ def main() -> NoReturn:
     if bounds:
         bounds.move_in()
         bounds.try_all()
+    layout = Layout()
     shell, language = load(Shell, options["preload"])
     if options["warm_up"]:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -211,9 +213,10 @@ def main() -> NoReturn:
             files=language.files,
         )
     )
-    control.sendall(encode(ready))
+    layout.settle()
     gc.collect()
     gc.freeze()
+    control.sendall(encode(ready))
     assert isinstance(shell, Shell)
     Zygote(control, shell, Path(options["homes"]), bounds).serve()
 
