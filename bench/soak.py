@@ -20,10 +20,11 @@ MEBI = 1 << 20
 
 @dataclass(frozen=True)
 class Holdings:
-    """What the site's own processes hold; sessions and their spares left out."""
+    """What the site's processes hold; sessions and their spares left out."""
 
     memory: float  # private, MiB
     files: int
+    files_of_postgresql: int  # which keeps tables open that it has read
     processes: int
 
 
@@ -34,7 +35,8 @@ def look(site: RunningSite) -> Holdings:
     keepers = [each for each in own if "app.sage.zygote" not in " ".join(each.cmdline())]
     return Holdings(
         memory=sum(each.memory_full_info().uss for each in keepers) / MEBI,
-        files=sum(each.num_fds() for each in keepers),
+        files=sum(each.num_fds() for each in keepers if each.name() != "postgres"),
+        files_of_postgresql=sum(each.num_fds() for each in keepers if each.name() == "postgres"),
         processes=len(everything),
     )
 
@@ -77,7 +79,9 @@ def main(minutes: float, sessions: int) -> None:
     click.echo("| | before | after |\n|---|--:|--:|")
     click.echo(f"| private memory of the site's own processes, MiB | {before.memory:.0f} | "
                f"{after.memory:.0f} |")
-    click.echo(f"| their open files | {before.files} | {after.files} |")
+    click.echo(f"| open files, PostgreSQL's aside | {before.files} | {after.files} |")
+    click.echo(f"| open files of PostgreSQL | {before.files_of_postgresql} | "
+               f"{after.files_of_postgresql} |")
     click.echo(f"| processes | {before.processes} | {after.processes} |")
 
 

@@ -53,8 +53,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sage/display.py": (*PLAIN_SIDE, "app.sage.figures"),
     "app/sage/worker.py": PLAIN_SIDE,
     "app/sage/zygote.py": (*PLAIN_SIDE, "app.sage.worker", "app.sage.kernel",
-                           "app.sage.sandbox"),
+                           "app.sage.mappings", "app.sage.sandbox"),
     "app/sage/kernel.py": (),
+    "app/sage/mappings.py": ("app.sage.kernel",),
     "app/sage/sandbox.py": ("app.sage.kernel", "app.wire.messages_pb2"),
     "app/sage/places.py": (),
     "app/sage/processes.py": (),
@@ -115,7 +116,7 @@ def test_imports_run_one_way(name: str) -> None:
 @pytest.mark.parametrize("name", ["splitter", "files", "language", "display", "tracebacks",
                                   "backend", "dialects", "figures", "loading", "controls",
                                   "abbreviations", "interact", "worker", "zygote", "sandbox",
-                                  "kernel"])
+                                  "kernel", "mappings"])
 def test_sage_s_side_needs_only_what_sage_has(name: str) -> None:
     for module in imports(ROOT / "app" / "sage" / f"{name}.py"):
         top = module.split(".")[0]
