@@ -261,6 +261,9 @@ class Supervisor:
     hung_seconds: float = key(15.0, between(1, 3600))
     restarts: int = key(5, between(0, 1000))
     restart_window: float = key(60.0, between(1, 86400))
+    log_size: int = key(10 << 20, between(1 << 10, 1 << 40))
+    log_files: int = key(5, between(0, 1000))
+    port: int = key(8200, PORT)
 
 
 @dataclass(frozen=True)

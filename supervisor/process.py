@@ -1,9 +1,13 @@
-"""One child process: its own session, its log file, and an end that takes its tree along.
+"""One child process: its own session, its log, and an end that takes its whole tree along.
 
 Nothing outlives us: the kernel sends `death_signal` when we die, even by SIGKILL. Traps:
 PR_SET_PDEATHSIG is lost when the child changes its user, so users are changed before it is
 set and never by the program itself; and it fires when the spawning *thread* ends, so this
 must run in the main thread.
+
+What a service starts may leave its session and its parent, and would live on when it is
+killed. We adopt orphans (`adopt_orphans`), so such a process stays below us, and it is known
+by a mark in the environment it began with, or by its session.
 """
 
 from __future__ import annotations
@@ -13,36 +17,58 @@ import ctypes
 import os
 import pwd
 import signal
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import psutil
 from gevent import subprocess
 
-from supervisor.service import CannotStart, Command
+from supervisor.logs import LogFile
+from supervisor.service import HOPELESS, CannotStart, Command
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+MARK = "SALVUS_PROCESS"  # in the environment of a service and of all that it starts
+GONE_SECONDS = 2.0  # in which the kernel buries what was killed
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Process:
     """A started `Command`."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, log: LogFile) -> None:
+        """Raises CannotStart."""
         self._command = command
-        self._popen = spawn(command)
+        self._mark = str(uuid.uuid4())
+        self._popen = spawn(command, log, {MARK: self._mark})
         self.pid: int = self._popen.pid
 
     def wait(self) -> str:
-        """Wait for the end of the process; how it ended, in words."""
+        """Wait for the end of the process, end what it has left; how it ended, in words."""
         code = self._popen.wait()
         self._kill_group()
+        self._bury(self._left())
         return exit_words(code)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it has said, at its end, that to start it again would change nothing."""
+        return bool(self._popen.returncode == HOPELESS)
+
+    @property
+    def can_drain(self) -> bool:
+        return self._command.drain_signal is not None
+
+    def drain(self) -> None:
+        """Ask it to end when it has nothing to do any more."""
+        self.send(self._command.drain_signal or self._command.stop_signal)
 
     def stop(self) -> None:
         """Ask it to end; what its command's `stop_signal` means is its own affair."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, self._command.stop_signal)
+        self.send(self._command.stop_signal)
 
     def kill(self) -> None:
         """End it and all its descendants now."""
@@ -50,34 +76,68 @@ class Process:
         with contextlib.suppress(psutil.NoSuchProcess):
             tree = psutil.Process(self.pid).children(recursive=True)
         self._kill_group()
-        for process in tree:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        _kill(tree + self._left())
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def _left(self) -> list[psutil.Process]:
+        """The other processes of this service, wherever they hang below us."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if process.pid != self.pid and self._is_ours(process):
+                    found.append(process)
+        return found
 
-def spawn(command: Command) -> subprocess.Popen[bytes]:
-    """Start `command`. Raises CannotStart."""
-    log = os.open(command.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    def _is_ours(self, process: psutil.Process) -> bool:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        in_session = os.getsid(process.pid) == self.pid
+        return in_session or process.environ().get(MARK) == self._mark
+
+    def _bury(self, processes: list[psutil.Process]) -> None:
+        """Kill, and wait until they are gone: they may hold what the next one needs."""
+        _kill(processes)
+        deadline = time.monotonic() + GONE_SECONDS
+        while any(map(_is_alive, processes)) and time.monotonic() < deadline:
+            gevent.sleep(0.01)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what services start and leave."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def spawn(
+    command: Command, log: LogFile, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start `command`, whose output goes to `log`. Raises CannotStart."""
+    reader, writer = os.pipe()
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command.arguments,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=writer,
+            stderr=writer,
             cwd=command.folder or "/",
-            env={**os.environ, **command.environment},
+            env={**os.environ, **command.environment, **environment},
             start_new_session=True,
             preexec_fn=_die_with_parent(command.death_signal),
             **identity(command.user),
         )
     except OSError as error:
+        os.close(reader)
         raise CannotStart(f"{command.arguments[0]}: cannot be run: {error.strerror}") from error
     finally:
-        os.close(log)
+        os.close(writer)
+    log.take_over(reader)
+    return process
 
 
 def identity(user: str) -> dict[str, Any]:
@@ -96,6 +156,19 @@ def exit_words(code: int) -> str:
         return f"ended by {signal.Signals(-code).name}"
     except ValueError:
         return f"ended by signal {-code}"
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:

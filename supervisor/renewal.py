@@ -15,8 +15,8 @@ import gevent
 from app import layout
 from app.settings import Settings
 from supervisor import certs, database_access, front, public
+from supervisor.keeper import ServiceSnapshot
 from supervisor.service import CannotStart, Reload, Service
-from supervisor.supervisor import ServiceSnapshot
 
 log = logging.getLogger(__name__)
 

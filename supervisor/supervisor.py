@@ -1,41 +1,25 @@
 """Keeps a host's services running: in order, restarted when they die or hang, and stopped.
 
-Each service has a greenlet that asks `service.next_step` what to do, does that one thing
-and asks again; whatever happens to any service wakes them all. The rules are in
-`service.py`, what runs is in `catalog.py`.
+Each service has a keeper, a greenlet that asks `service.next_step` what to do, does that one
+thing and asks again; whatever happens to any service wakes them all. Commands only change
+what is wanted, so none of them ever waits for another. The rules are in `service.py`, what
+runs is in `catalog.py`.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TypedDict
+from collections.abc import Collection, Sequence
 
 import gevent
 from gevent.event import Event
 
-from supervisor import service
-from supervisor.process import Process
-from supervisor.service import Action, CannotStart, History, Rules, Service, State, Step
-
-PROBE_LIMIT = 5.0  # seconds after which a probe counts as unanswered
-
-log = logging.getLogger(__name__)
-OnChange = Callable[[str, State, str], None]
+from supervisor.keeper import Keeper, OnChange, ServiceSnapshot
+from supervisor.logs import Logs
+from supervisor.service import History, Rules, Service, State
 
 
-class ServiceSnapshot(TypedDict):
-    name: str
-    type: str
-    state: str
-    reason: str
-    pid: int | None
-    address: str
-    port: int | None
-    seconds: float  # in this state
-    deaths: int  # in a row
+class UnknownService(Exception):
+    """Nothing here is called so; the text says what is."""
 
 
 class Supervisor:
@@ -44,193 +28,200 @@ class Supervisor:
     `on_change` is called in the greenlet that keeps the service and must not raise.
     """
 
-    def __init__(self, *, services: Sequence[Service], rules: Rules, on_change: OnChange) -> None:
-        self._changed = Event()
-        self._keepers = {
-            one.name: _Keeper(service=one, rules=rules, on_change=on_change, host=self)
-            for one in in_order(services)
-        }
+    def __init__(
+        self,
+        *,
+        services: Sequence[Service],
+        rules: Rules,
+        on_change: OnChange,
+        logs: Logs | None = None,
+    ) -> None:
+        self.logs = logs or Logs()
+        self._rules = rules
+        self._on_change = on_change
+        self._waiting: set[Event] = set()
+        self._retiring: list[Keeper] = []  # their successors are up, or they are not wanted
+        self._keepers = {one.name: self._keeper(one) for one in in_order(services)}
+
+    @property
+    def services(self) -> list[Service]:
+        return [keeper.service for keeper in self._keepers.values()]
 
     def start(self) -> None:
         """Begin to bring everything up, each after what it needs."""
         for keeper in self._keepers.values():
             keeper.start()
 
-    def wait_settled(self) -> dict[str, str]:
+    def stop(self) -> None:
+        """Stop everything, each before what it needs, and wait until it is gone."""
+        for keeper in self._all():
+            keeper.dismiss()
+        while any(keeper.is_busy for keeper in self._all()):
+            self._wait_change()
+        for keeper in self._all():
+            keeper.close()
+
+    def named(self, words: Collection[str]) -> list[str]:
+        """The services that these names or types mean, in order. Raises UnknownService."""
+        if not words or "all" in words:
+            return list(self._keepers)
+        known = {word for one in self.services for word in (one.name, one.kind)}
+        if unknown := set(words) - known:
+            raise UnknownService(
+                f"there is no service {min(unknown)} here; there are {', '.join(self._keepers)}"
+            )
+        return [one.name for one in self.services if {one.name, one.kind} & set(words)]
+
+    def bring_up(self, names: Collection[str]) -> None:
+        """Begin to start these, also what was given up."""
+        for name in names:
+            self._keepers[name].want()
+
+    def dismiss(self, names: Collection[str]) -> None:
+        """Begin to stop these, until they are wanted again."""
+        for name in names:
+            self._keepers[name].dismiss()
+
+    def renew(self, name: str, *, gently: bool) -> str:
+        """Replace the process of a service by a new one, and wait for that; what went wrong.
+
+        Of a service that `overlaps` the process before serves until the new one is up, and
+        stays if that does not come up.
+        """
+        keeper = self._keepers[name]
+        if keeper.service.overlaps and keeper.history.state is State.UP:
+            return self._succeed(keeper)
+        keeper.want_afresh(gently=gently)
+        return self.wait_settled([name]).get(name, "")
+
+    def adopt(self, one: Service) -> None:
+        """From its next start on, the service of this name is `one`. A new name is started."""
+        keeper = self._keepers.get(one.name)
+        if keeper is not None:
+            keeper.service = one
+            return
+        self._keepers[one.name] = self._keeper(one)
+        self._keepers[one.name].start()
+
+    def drop(self, name: str) -> None:
+        """Stop a service and forget it."""
+        keeper = self._keepers.pop(name)
+        self._retire(keeper)
+
+    def keep_rules(self, rules: Rules) -> None:
+        self._rules = rules
+        for keeper in self._all():
+            keeper.keep_rules(rules)
+
+    def is_outdated(self, name: str) -> bool:
+        """Whether its process was started as what it is not any more."""
+        return self._keepers[name].is_outdated
+
+    def history(self, name: str) -> History:
+        return self._keepers[name].history
+
+    def signal(self, name: str, number: int) -> None:
+        """To the service's process, if there is one."""
+        self._keepers[name].signal(number)
+
+    def wait_settled(self, names: Collection[str] | None = None) -> dict[str, str]:
         """Wait until each service is up or out of the question; why, for those that are."""
-        while not all(self._is_settled(keeper) for keeper in self._keepers.values()):
+        while True:
+            keepers = [
+                keeper
+                for name, keeper in self._keepers.items()
+                if names is None or name in names
+            ]
+            if all(keeper.history.is_settled for keeper in keepers):
+                break
             self._wait_change()
         return {
-            name: keeper.history.reason or "needs " + ", ".join(keeper.service.after)
-            for name, keeper in self._keepers.items()
+            keeper.service.name: keeper.history.reason or keeper.history.state.value
+            for keeper in keepers
             if keeper.history.state is not State.UP
         }
 
-    def stop(self) -> None:
-        """Stop everything, each before what it needs, and wait until it is gone."""
-        for keeper in self._keepers.values():
-            keeper.dismiss()
-        while any(keeper.is_busy for keeper in self._keepers.values()):
+    def wait_stopped(self, names: Collection[str]) -> None:
+        """Wait until each of these is gone, or wanted again."""
+        keepers = [self._keepers[name] for name in names if name in self._keepers]
+        while any(keeper.is_busy and not keeper.history.wanted for keeper in keepers):
             self._wait_change()
 
     def snapshot(self) -> list[ServiceSnapshot]:
-        return [keeper.snapshot() for keeper in self._keepers.values()]
+        found = []
+        for keeper in self._keepers.values():
+            one = keeper.snapshot()
+            if one["wanted"] and one["state"] == State.STOPPED:
+                one["reason"] = "waits for " + ", ".join(self._unsettled(keeper.service))
+            found.append(one)
+        return found
 
-    def is_ready_for(self, one: Service) -> bool:
-        return all(self._keepers[name].history.state is State.UP for name in one.after)
+    def _unsettled(self, one: Service) -> list[str]:
+        """What this service still waits for."""
+        keepers = [self._keepers[name] for name in one.after if name in self._keepers]
+        return [each.service.name for each in keepers if not each.history.is_settled]
 
-    def is_clear_of(self, one: Service) -> bool:
-        """Whether nothing that needs this service is alive."""
+    def _is_clear_of(self, one: Service) -> bool:
         return not any(
-            one.name in keeper.service.after and keeper.is_busy for keeper in self._keepers.values()
+            one.name in keeper.service.after and keeper.is_busy and not keeper.history.wanted
+            for keeper in self._all()
         )
 
-    def wake_all(self) -> None:
-        self._changed.set()
-        for keeper in self._keepers.values():
+    def _wake_all(self) -> None:
+        for event in self._waiting:
+            event.set()
+        for keeper in self._all():
             keeper.wake()
 
-    def _is_settled(self, keeper: _Keeper) -> bool:
-        history = keeper.history
-        return history.state is State.UP or not history.wanted or self._is_lost(keeper)
-
-    def _is_lost(self, keeper: _Keeper) -> bool:
-        """Whether it, or something that it needs however indirectly, has been given up."""
-        return keeper.history.state is State.GAVE_UP or any(
-            self._is_lost(self._keepers[name]) for name in keeper.service.after
+    def _keeper(self, one: Service) -> Keeper:
+        return Keeper(
+            service=one,
+            rules=self._rules,
+            logs=self.logs,
+            on_change=self._on_change,
+            is_ready=lambda one: not self._unsettled(one),
+            is_clear=self._is_clear_of,
+            wake_all=self._wake_all,
         )
 
+    def _all(self) -> list[Keeper]:
+        return [*self._keepers.values(), *self._retiring]
+
+    def _succeed(self, before: Keeper) -> str:
+        """Let a second process take the place of the first; what went wrong."""
+        name = before.service.name
+        after = self._keeper(before.service)
+        self._retiring.append(after)  # until it is up
+        after.start()
+        while not (after.history.is_settled or after.history.deaths):
+            self._wait_change()
+        self._retiring.remove(after)
+        is_current = self._keepers.get(name) is before and before.history.wanted
+        if after.history.state is State.UP and is_current:
+            self._keepers[name] = after
+            self._retire(before)
+            return ""
+        why = after.history.reason or "it is not wanted any more"
+        self._retire(after)
+        return f"the new one did not come up, the one before stays: {why}"
+
+    def _retire(self, keeper: Keeper) -> None:
+        keeper.is_retired = True
+        self._retiring.append(keeper)
+        keeper.dismiss()
+        gevent.spawn(self._bury, keeper)
+
+    def _bury(self, keeper: Keeper) -> None:
+        while keeper.is_busy:
+            self._wait_change()
+        keeper.close()
+        self._retiring.remove(keeper)
+
     def _wait_change(self) -> None:
-        self._changed.clear()
-        self._changed.wait()
-
-
-class _Keeper:
-    """One service, its process and its greenlet."""
-
-    def __init__(
-        self, *, service: Service, rules: Rules, on_change: OnChange, host: Supervisor
-    ) -> None:
-        self.service = service
-        self.history = History()
-        self._rules = rules
-        if service.start_seconds is not None:
-            self._rules = replace(rules, start_seconds=service.start_seconds)
-        self._on_change = on_change
-        self._host = host
-        self._process: Process | None = None
-        self._wake = Event()
-        self._preparing = False
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether there is a process, or is about to be."""
-        return self.history.alive or self._preparing
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def dismiss(self) -> None:
-        self._become(service.unwanted(self.history, time.monotonic()))
-
-    def snapshot(self) -> ServiceSnapshot:
-        history = self.history
-        return {
-            "name": self.service.name,
-            "type": self.service.type or self.service.name,
-            "state": history.state.value,
-            "reason": history.reason,
-            "pid": self._process.pid if self._process else None,
-            "address": self.service.address,
-            "port": self.service.port,
-            "seconds": max(0.0, min(time.monotonic() - history.since, 1e9)),
-            "deaths": history.deaths,
-        }
-
-    def _run(self) -> None:
-        while self.history.wanted or self.history.alive:
-            self._wake.clear()
-            step = service.next_step(
-                self.history,
-                self._rules,
-                time.monotonic(),
-                ready=self._host.is_ready_for(self.service),
-                clear=self._host.is_clear_of(self.service),
-            )
-            self._obey(step)
-
-    def _obey(self, step: Step) -> None:
-        if step.action is Action.REST:
-            self._wake.wait(timeout=min(step.seconds, 3600.0))
-        elif step.action is Action.START:
-            self._start_process()
-        elif step.action is Action.PROBE:
-            self._probe()
-        elif self._process:
-            if step.action is Action.STOP:
-                self._become(service.stopping(self.history, time.monotonic(), step.reason))
-                self._process.stop()
-            else:
-                self._become(service.killed(self.history))
-                self._process.kill()
-
-    def _start_process(self) -> None:
-        self._preparing = True
-        try:
-            command = self.service.prepare()
-            if not self.history.wanted:
-                return
-            self._process = Process(command)
-        except CannotStart as error:
-            self._refused(str(error))
-            return
-        except Exception as error:
-            # One service's preparation must not end the others' supervision.
-            log.exception("cannot prepare %s", self.service.name)
-            self._refused(f"{type(error).__name__}: {error}")
-            return
-        finally:
-            self._preparing = False
-            self._host.wake_all()
-        self._become(service.started(self.history, time.monotonic()))
-        gevent.spawn(self._watch, self._process)
-
-    def _refused(self, why: str) -> None:
-        self._become(service.refused(self.history, self._rules, time.monotonic(), why))
-
-    def _watch(self, process: Process) -> None:
-        how = process.wait()
-        self._process = None
-        self._become(service.died(self.history, self._rules, time.monotonic(), how))
-
-    def _probe(self) -> None:
-        """Ask in a greenlet of its own, so that nothing a probe does can hold us up."""
-        asked = self._process
-        asking = gevent.spawn(self.service.probe)
-        asking.join(timeout=PROBE_LIMIT)
-        if not asking.ready():
-            why: str | None = "no answer"
-        else:
-            why = str(asking.exception) if asking.exception else asking.value
-        asking.kill(block=False)
-        if asked is not self._process or self.history.state is State.STOPPING:
-            return
-        now = time.monotonic()
-        if why is None:
-            self._become(service.answered(self.history, now))
-        else:
-            self._become(service.silent(self.history, now, why))
-
-    def _become(self, history: History) -> None:
-        before, self.history = self.history, history
-        if before.state is not history.state:
-            self._on_change(self.service.name, history.state, history.reason)
-        if (before.state, before.wanted) != (history.state, history.wanted):
-            self._host.wake_all()
+        event = Event()
+        self._waiting.add(event)
+        event.wait()
+        self._waiting.remove(event)
 
 
 def in_order(services: Sequence[Service]) -> list[Service]:

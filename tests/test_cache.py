@@ -10,6 +10,7 @@ import gevent
 import pytest
 
 from app.cache import Cache
+from supervisor.logs import Logs
 from supervisor.process import Process
 from supervisor.service import Command
 from tests import host
@@ -79,7 +80,7 @@ def test_a_stalled_server_holds_nobody_up(data_dir: Path) -> None:
         (host.needs("memcached"), *user, "-s", str(path), "-a", "0777"), log=data_dir / "log"
     )
     data_dir.chmod(0o777)
-    process = Process(command)
+    process = Process(command, Logs().at(command.log))
     try:
         while not path.exists():
             gevent.sleep(0.01)

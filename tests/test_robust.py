@@ -57,7 +57,7 @@ def assert_all_places_are_free(site: RunningSite, user: SignedIn) -> None:
         page.send(end=End())
         page.until_state(State.DEAD)
         page.close()
-    assert not list((site.data_dir / "sage" / "homes").iterdir())
+    assert not list((site.data_dir / "sage").glob("*/homes/*"))
 
 
 def test_a_killed_session_is_told_and_leaves_nothing(small: RunningSite, user: SignedIn) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Message(_message.Message):
-    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "opened")
+    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "opened", "order", "host_report", "progress", "log_text", "done")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,11 @@ class Message(_message.Message):
     EXITED_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    HOST_REPORT_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    LOG_TEXT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
     channel: int
     hello: Hello
     refused: Refused
@@ -87,7 +92,12 @@ class Message(_message.Message):
     exited: Exited
     ready: Ready
     opened: Opened
-    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ...) -> None: ...
+    order: Order
+    host_report: HostReport
+    progress: Progress
+    log_text: LogText
+    done: Done
+    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., host_report: _Optional[_Union[HostReport, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log_text: _Optional[_Union[LogText, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "token", "node", "role", "protections", "language")
@@ -716,3 +726,92 @@ class Opened(_message.Message):
     account: str
     kind: str
     def __init__(self, session: _Optional[str] = ..., worksheet: _Optional[str] = ..., server: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ..., account: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class Order(_message.Message):
+    __slots__ = ("verb", "services", "now", "lines", "follow")
+    class Verb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATUS: _ClassVar[Order.Verb]
+        START: _ClassVar[Order.Verb]
+        STOP: _ClassVar[Order.Verb]
+        RESTART: _ClassVar[Order.Verb]
+        RELOAD: _ClassVar[Order.Verb]
+        LOGS: _ClassVar[Order.Verb]
+    STATUS: Order.Verb
+    START: Order.Verb
+    STOP: Order.Verb
+    RESTART: Order.Verb
+    RELOAD: Order.Verb
+    LOGS: Order.Verb
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    verb: Order.Verb
+    services: _containers.RepeatedScalarFieldContainer[str]
+    now: bool
+    lines: int
+    follow: bool
+    def __init__(self, verb: _Optional[_Union[Order.Verb, str]] = ..., services: _Optional[_Iterable[str]] = ..., now: _Optional[bool] = ..., lines: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+
+class HostReport(_message.Message):
+    __slots__ = ("host", "pid", "seconds", "services", "notices")
+    class Service(_message.Message):
+        __slots__ = ("name", "type", "state", "reason", "wanted", "pid", "address", "port", "seconds", "deaths")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        TYPE_FIELD_NUMBER: _ClassVar[int]
+        STATE_FIELD_NUMBER: _ClassVar[int]
+        REASON_FIELD_NUMBER: _ClassVar[int]
+        WANTED_FIELD_NUMBER: _ClassVar[int]
+        PID_FIELD_NUMBER: _ClassVar[int]
+        ADDRESS_FIELD_NUMBER: _ClassVar[int]
+        PORT_FIELD_NUMBER: _ClassVar[int]
+        SECONDS_FIELD_NUMBER: _ClassVar[int]
+        DEATHS_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        type: str
+        state: str
+        reason: str
+        wanted: bool
+        pid: int
+        address: str
+        port: int
+        seconds: float
+        deaths: int
+        def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., wanted: _Optional[bool] = ..., pid: _Optional[int] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., seconds: _Optional[float] = ..., deaths: _Optional[int] = ...) -> None: ...
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    pid: int
+    seconds: float
+    services: _containers.RepeatedCompositeFieldContainer[HostReport.Service]
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, host: _Optional[str] = ..., pid: _Optional[int] = ..., seconds: _Optional[float] = ..., services: _Optional[_Iterable[_Union[HostReport.Service, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("service", "state", "reason")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    state: str
+    reason: str
+    def __init__(self, service: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class LogText(_message.Message):
+    __slots__ = ("service", "text")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    text: bytes
+    def __init__(self, service: _Optional[str] = ..., text: _Optional[bytes] = ...) -> None: ...
+
+class Done(_message.Message):
+    __slots__ = ("failure",)
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    failure: str
+    def __init__(self, failure: _Optional[str] = ...) -> None: ...
