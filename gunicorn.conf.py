@@ -3,15 +3,24 @@
 from app import green  # noqa: F401, I001  (patches; must stay the first import)
 
 import logging
+import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.pywsgi import WSGIServer
 
 from app import settings as settings_file
 
-settings = settings_file.read()
+try:
+    settings = settings_file.read()
+except settings_file.SettingsError as error:
+    print(f"salvus: {error}", file=sys.stderr)
+    sys.exit(settings_file.MISCONFIGURED)
 
 bind = f"{settings.app.host}:{settings.app.port}"
+reuse_port = bool(settings.app.socket)  # whoever replaces this one is up before this one leaves
 worker_class = "gevent"
 workers = 1
 worker_connections = 20_000  # WebSockets count too
@@ -36,6 +45,8 @@ def post_worker_init(worker: Any) -> None:
     import salvus
 
     salvus.site.start()
+    if settings.app.socket:
+        _listen_at(settings.app.socket, salvus.app)
     gevent.spawn(_watch, worker, salvus.site)
 
 
@@ -46,9 +57,22 @@ def worker_exit(server: Any, worker: Any) -> None:
     salvus.site.stop()
 
 
+def _listen_at(path: str, application: Any) -> None:
+    """Answer at a unix socket of this process alone, too; gunicorn can't share a port and
+    have one of these."""
+    listener = socket.socket(socket.AF_UNIX)
+    Path(path).unlink(missing_ok=True)  # of a worker before
+    listener.bind(path)
+    listener.listen()
+    listener.setblocking(False)
+    WSGIServer(listener, application, log=None).start()
+
+
 def _watch(worker: Any, site: Any) -> None:
     """gunicorn waits for WebSockets to end by themselves; they don't, so tell them to."""
     while worker.alive:
         gevent.sleep(0.05)
     logging.getLogger("salvus").info("stopping")
-    site.leave()
+    while True:  # gunicorn lets pages in for up to a second more
+        site.leave()
+        gevent.sleep(0.05)

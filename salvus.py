@@ -7,14 +7,11 @@ whole host, each part a process of its own. This file wires the parts and does n
 
 from app import green  # noqa: I001  (patches; must stay the first import)
 
-import json
 import logging
 import os
 import platform
 import signal
 import sys
-import urllib.error
-import urllib.request
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -23,7 +20,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, layout
+from app import accounts
 from app import settings as settings_file
 from app.browsers import Browsers
 from app.cache import Cache
@@ -38,23 +35,27 @@ from app.sage.recorder import Recorder
 from app.sage.server import SageServer
 from app.servers import ServersInUse
 from app.sessions import Sessions
-from app.settings import ROOT, Settings, SettingsError
+from app.settings import MISCONFIGURED, ROOT, Settings, SettingsError
 from app.token import site_token
 from app.web import create_app
 from app.web.socket import Sockets
-from app.web.status import ServiceStatus, SessionStatus, Snapshot, duration, size
-from app.wire.tls import Identity, client_context, server_context
+from app.web.status import ServiceStatus, SessionStatus, Snapshot
+from app.wire.tls import client_context, server_context
 from monitor import queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
 from supervisor import catalog, certs, front, locations, memcached, postgresql
+from supervisor import commands as operating
+from supervisor.client import NoSupervisor
 from supervisor.lock import Lock
-from supervisor.renewal import Reloads, Renewal
+from supervisor.renewal import Renewal
 from supervisor.service import CannotStart, State
+from supervisor.supervision import Supervision
 from supervisor.supervisor import Supervisor
 
 VERSION = "0.1.0"
 DATABASE_RETRY = 1.0  # seconds between tries to reach it at start
+QUIET_SECONDS = 60.0  # after which a session that nobody uses may be ended for a restart
 
 log = logging.getLogger("salvus")
 
@@ -74,12 +75,6 @@ def connect(settings: Settings) -> Database:
         wait_seconds=settings.database.wait_seconds,
         statement_seconds=settings.database.statement_seconds,
     )
-
-
-def identity(settings: Settings) -> Identity:
-    """This host's certificate, made or renewed if need be."""
-    paths = certs.ensure(settings.data_dir, layout.addresses_here(settings))
-    return Identity(ca=paths.ca, certificate=paths.certificate, key=paths.key)
 
 
 def migrate(database: Database) -> None:
@@ -123,7 +118,7 @@ class SageRole:
             pool=self.pool,
             settings=settings,
             token=site_token(settings.data_dir),
-            context=server_context(identity(settings)),
+            context=server_context(certs.identity(settings)),
         )
         self.recorder = Recorder(
             pool=self.pool, database=database, interval=settings.database.write_seconds
@@ -139,6 +134,12 @@ class SageRole:
         self._census.start()
         self.pool.wait_ready(self._settings.sage.start_seconds)
         self._server.start()
+
+    def drain(self) -> None:
+        """Let no session begin here, and wait until nobody uses those there are."""
+        self._server.drain()
+        while not self.pool.is_quiet(QUIET_SECONDS):
+            gevent.sleep(1)
 
     def stop(self) -> None:
         self._server.stop()
@@ -158,7 +159,7 @@ class Site:
         self.cache = Cache(
             servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
         )
-        context = client_context(identity(settings))
+        context = client_context(certs.identity(settings))
         name = f"{settings.app.host}:{settings.app.port}"
         self.nodes = Nodes(name=name, token=self._token, context=context, wire=settings.wire)
         self._servers = ServersInUse(settings=settings, on_change=self.nodes.use)
@@ -331,13 +332,21 @@ def _log_change(name: str, state: State, reason: str) -> None:
 # --- The command line -----------------------------------------------------------
 
 
+class Misconfigured(click.ClickException):
+    exit_code = MISCONFIGURED  # which says to a supervisor that another try is in vain
+
+
 class Commands(click.Group):
     """Shows the operator's mistakes as a line, not as a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except (SettingsError, CannotStart, MigrationError, PoolError, Unavailable) as error:
+        except SettingsError as error:
+            raise Misconfigured(str(error)) from error
+        except (
+            CannotStart, MigrationError, PoolError, Unavailable, NoSupervisor
+        ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from error
 
 
@@ -357,74 +366,60 @@ def main(verbose: bool) -> None:
 def supervise() -> None:
     """Run this host: PostgreSQL, memcached, Sage and the web site, until Ctrl-C."""
     settings = prepared()
-    lock = Lock(settings.data_dir)
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, stopping.set)
-    for notice in catalog.notices(settings):
-        click.echo(notice)
-    services = catalog.whole_host(settings)
-    host = Supervisor(services=services, rules=catalog.rules(settings), on_change=_echo)
-    host.start()
-    reloads = Reloads(services, host.snapshot)
-    renewal = Renewal(settings=settings, renewed=reloads.run)
-    following = gevent.spawn(_follow, host, reloads, renewal)
     database = connect(settings)
-    monitor = Monitor(
-        database=database,
-        cache=Cache(
-            servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
-        ),
-        settings=settings,
-        services=lambda: watched(host),
+    cache = Cache(
+        servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
     )
-    telling = gevent.spawn(_tell_address, host, settings, database, monitor)
+    supervision = Supervision(
+        settings=settings, read=settings_file.read, on_settings=lambda fresh: None
+    )
+    host = supervision.services
+    monitor = Monitor(
+        database=database, cache=cache, settings=settings, services=lambda: watched(host)
+    )
+    for notice in catalog.notices(settings):
+        supervision.console.say(notice)
+    supervision.start()
+    telling = gevent.spawn(_tell_address, supervision, settings, database, monitor)
     stopping.wait()
-    click.echo("stopping …")
+    supervision.console.say("stopping …")
     telling.kill()
-    following.kill()
-    renewal.stop()
     monitor.stop()
-    host.stop()
+    supervision.stop()
     database.close()
-    lock.release()
-
-
-def _follow(host: Supervisor, reloads: Reloads, renewal: Renewal) -> None:
-    """Once everything is up, follow what changes."""
-    host.wait_settled()
-    reloads.run()
-    renewal.start()
+    cache.close()
 
 
 def _tell_address(
-    host: Supervisor, settings: Settings, database: Database, monitor: Monitor
+    supervision: Supervision, settings: Settings, database: Database, monitor: Monitor
 ) -> None:
     """Once everything is up, print where the site is; watch it from then on."""
-    failures = host.wait_settled()
+    say = supervision.console.say
+    failures = supervision.services.wait_settled()
     for name, why in failures.items():
-        click.secho(f"{name}: {why}", fg="red", err=True)
-    if failures:
-        return
+        say(click.style(f"{name}: {why}", fg="red"))
     migrate(database)
     monitor.start()
+    if failures:
+        return
     while not front.is_open(settings):
         gevent.sleep(0.05)
     address = first_address(settings, database)
-    click.echo(f"\nSalvus is up. Open this address; it signs one browser in:\n\n  {address}\n")
-    click.echo("Ctrl-C stops everything; `python salvus.py address` makes another address.")
-
-
-def _echo(name: str, state: State, reason: str) -> None:
-    colour = {"up": "green", "starting": "yellow"}.get(state.value)
-    click.echo(f"{name:14}{click.style(state.value, fg=colour)}  {reason}".rstrip())
+    supervision.console.show(
+        f"\nSalvus is up. Open this address; it signs one browser in:\n\n  {address}\n"
+    )
+    say("Ctrl-C stops everything; `python salvus.py address` makes another address.")
 
 
 @main.command()
 def sage() -> None:
     """Run a sage server: warm Sage, and the sessions forked from it.
 
-    SIGHUP has it warm a new Sage, from which the next sessions come.
+    SIGHUP has it warm a new Sage, from which the next sessions come; SIGUSR1 has it end when
+    nobody uses its sessions any more, and take no new ones.
     """
     logging.getLogger().setLevel(logging.INFO)
     settings = prepared()
@@ -434,6 +429,7 @@ def sage() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, stopping.set)
     gevent.signal_handler(signal.SIGHUP, role.pool.replace_zygote)
+    gevent.signal_handler(signal.SIGUSR1, _leave_gently, role, stopping)
     preparing = gevent.spawn(migrate, database)
     try:
         role.start()
@@ -445,6 +441,11 @@ def sage() -> None:
         role.stop()
 
 
+def _leave_gently(role: SageRole, stopping: Event) -> None:
+    role.drain()
+    stopping.set()
+
+
 @main.command()
 def address() -> None:
     """Print a new address that signs one browser in."""
@@ -452,47 +453,8 @@ def address() -> None:
     click.echo(first_address(settings, connect(settings)))
 
 
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(as_json: bool) -> None:
-    """Show what runs, as the running site says."""
-    settings = settings_file.read()
-    request = urllib.request.Request(
-        f"http://{settings.app.host}:{settings.app.port}/status",
-        headers={
-            "Accept": "application/json",
-            "Authorization": f"Bearer {site_token(settings.data_dir)}",
-        },
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            found = json.load(response)
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise click.ClickException(
-            f"no app server answers at {request.full_url} ({error}); is it running?"
-        ) from error
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        _show(found)
-
-
-def _show(now: Snapshot) -> None:
-    """A snapshot as a table."""
-    click.echo(f"{now['site']} on {now['node']}: {', '.join(now['roles'])}")
-    for one in now.get("services", []):
-        click.echo(
-            f"  {one['name']:14}{click.style(one['state'], fg='green')}"
-            f"  for {duration(one['seconds']):12} pid {one['pid']:<8}"
-            f"{one['percent_cpu'] or 0:5.1f} % CPU  {size(one['resident_size'])}"
-        )
-    click.echo(
-        f"  {len(now.get('sessions', []))} sessions, {now['browsers']} browsers,"
-        f" hub lag {now['hub_lag'] * 1000:.0f} ms"
-    )
-    for notice in now["notices"]:
-        click.secho(f"  {notice}", fg="yellow")
-
+for command in operating.ALL:
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

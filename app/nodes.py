@@ -53,12 +53,16 @@ class Node:
         context: Context,
         wire: Wire,
         on_unused: Callable[[Node], None] = lambda node: None,
+        on_draining: Callable[[], None] = lambda: None,
     ) -> None:
         """`address`: host:port of the server; `name`: what this app server calls itself;
-        `on_unused`: called when the last channel is closed.
+        `on_unused`: called when the last channel is closed; `on_draining` when the server
+        says that no session shall begin there, or comes back and says so no more.
         """
         self.address = address
         self._on_unused = on_unused
+        self._on_draining = on_draining
+        self.is_draining = False
         self._name = name
         self._token = token
         self._context = context
@@ -121,6 +125,7 @@ class Node:
                 continue
             pause = FIRST_PAUSE
             self._stream, self.failure = stream, ""
+            self._drain(False)
             log.info("connected with the sage server %s", self.address)
             for channel in self.channels:
                 gevent.spawn(channel.node_found)
@@ -161,9 +166,18 @@ class Node:
                 return str(error)
             if received is None:
                 return "the server closed the connection"
+            if received.message.HasField("draining"):
+                self._drain(True)
+                continue
             channel = self._channels.get(received.message.channel)
             if channel is not None:
                 channel.receive(received)
+
+
+    def _drain(self, is_draining: bool) -> None:
+        before, self.is_draining = self.is_draining, is_draining
+        if before != is_draining:
+            self._on_draining()
 
 
 class Nodes:
@@ -176,22 +190,28 @@ class Nodes:
         self._context = context
         self._wire = wire
         self._nodes: dict[str, Node] = {}
-        self.addresses: tuple[str, ...] = ()  # of those in use, sorted
+        self._in_use: tuple[str, ...] = ()  # sorted
 
     def __iter__(self) -> Iterator[Node]:
         return iter(list(self._nodes.values()))
 
     def use(self, addresses: Iterable[str]) -> None:
         """From now on these, at least one, have the sessions that begin."""
-        before, self.addresses = self.addresses, tuple(sorted(set(addresses)))
-        if before == self.addresses:
+        before, self._in_use = self._in_use, tuple(sorted(set(addresses)))
+        if before == self._in_use:
             return
-        for address in self.addresses:
+        for address in self._in_use:
             self.at(address)
         for node in self:
             self._end_if_unused(node)
-            for channel in node.channels:
-                channel.servers_changed()
+        self._say_changed()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the servers where sessions may begin, sorted: those in use, unless they are
+        draining and others are not."""
+        draining = {node.address for node in self if node.is_draining}
+        return tuple(each for each in self._in_use if each not in draining) or self._in_use
 
     def stop(self) -> None:
         for node in self:
@@ -207,6 +227,7 @@ class Nodes:
                 context=self._context,
                 wire=self._wire,
                 on_unused=self._end_if_unused,
+                on_draining=self._say_changed,
             )
             self._nodes[address].start()
         return self._nodes[address]
@@ -218,8 +239,13 @@ class Nodes:
         """
         return self.at(max(self.addresses, key=lambda each: _weight(each, worksheet)))
 
+    def _say_changed(self) -> None:
+        for node in self:
+            for channel in node.channels:
+                channel.servers_changed()
+
     def _end_if_unused(self, node: Node) -> None:
-        if node.address not in self.addresses and not node.channels:
+        if node.address not in self._in_use and not node.channels:
             self._nodes.pop(node.address, None)
             node.stop()
 

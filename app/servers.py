@@ -1,8 +1,4 @@
-"""Which sage servers the site uses: those of the settings and those of a watched file.
-
-The *folder* of the file is watched: editors put a new file in its place, of which a watch of
-the old one would hear nothing.
-"""
+"""Which sage servers the site uses: those of the settings and those of a watched file."""
 
 from __future__ import annotations
 
@@ -10,15 +6,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import gevent
-from gevent.socket import wait_read
-from inotify_simple import INotify, flags
-
 from app import layout
 from app.settings import ADDRESSES, Settings, SettingsError
+from app.watched_file import WatchedFile
 
 log = logging.getLogger(__name__)
-CHANGES = flags.CLOSE_WRITE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE
 
 
 class ServersInUse:
@@ -31,8 +23,7 @@ class ServersInUse:
         self._settings = settings
         self._on_change = on_change
         self._file = Path(settings.sage.servers_file) if settings.sage.servers_file else None
-        self._inotify = INotify(nonblocking=True)
-        self._watching: gevent.Greenlet[[str], None] | None = None
+        self._watch: WatchedFile | None = None
         self.addresses = self._read()
         self.mistake = ""  # in the file, while what it said before is in use
 
@@ -42,24 +33,16 @@ class ServersInUse:
         if self._file is None:
             return
         try:
-            self._inotify.add_watch(self._file.parent, CHANGES)
+            self._watch = WatchedFile(self._file, self._look)
         except OSError as error:
             raise SettingsError(
                 f"[sage] servers_file: cannot watch {self._file.parent}: {error.strerror}"
             ) from error
         self._look()  # it may have changed before there was a watch
-        self._watching = gevent.spawn(self._watch, self._file.name)
 
     def stop(self) -> None:
-        if self._watching is not None:
-            self._watching.kill()
-        self._inotify.close()
-
-    def _watch(self, name: str) -> None:
-        while True:
-            wait_read(self._inotify.fileno())
-            if any(event.name == name for event in self._inotify.read(timeout=0)):
-                self._look()
+        if self._watch is not None:
+            self._watch.stop()
 
     def _look(self) -> None:
         try:

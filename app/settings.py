@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "conf" / "salvus.toml"
 
 
+MISCONFIGURED = 78  # exit code (EX_CONFIG) of programs that can't use the settings
+
+
 class SettingsError(Exception):
     """The operator's mistake; the message names file, key, value and what was expected."""
 
@@ -121,6 +124,7 @@ class App:
     host: str = key("127.0.0.1")
     port: int = key(8000, PORT)
     count: int = key(1, COUNT)
+    socket: str = key("")
     roles: tuple[str, ...] = key(
         ("app", "sage", "monitor"),
         Rule(
@@ -154,6 +158,7 @@ class Sage:
     cgroup: str = key("")
     ring: int = key(1 << 18, between(1 << 12, 1 << 30))
     start_seconds: int = key(120, between(5, 3600))
+    drain_seconds: float = key(600.0, between(0, 7 * 86400))
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
+import signal
+import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from app import layout
 from app.layout import Server
 from app.settings import ROOT, Settings
 from supervisor import (
+    basis,
     database_access,
     front,
+    http_probe,
     inheritance,
     locations,
     memcached,
@@ -64,6 +70,7 @@ def support(settings: Settings) -> tuple[Service, ...]:
                 ),
                 address=settings.here.address if is_shared else str(folder),
                 port=settings.database.port if is_shared else None,
+                basis=basis.of_postgresql(settings),
             )
         )
     has_cache = not settings.memcached.servers and "cache" in settings.here.roles
@@ -75,6 +82,7 @@ def support(settings: Settings) -> tuple[Service, ...]:
                 probe=partial(memcached.probe, settings),
                 address=memcached.address(settings),
                 port=settings.memcached.port if memcached.is_shared(settings) else None,
+                basis=basis.of_memcached(settings),
             )
         )
     return tuple(services)
@@ -109,6 +117,11 @@ def _sage_server(
     settings: Settings, server: Server, ports: Sequence[int], after: tuple[str, ...]
 ) -> Service:
     """`ports`: of all on this host."""
+    told = {
+        **environment(settings),
+        "SALVUS_SAGE_HOST": server.address,
+        "SALVUS_SAGE_PORT": str(server.port),
+    }
 
     def prepare() -> Command:
         probes.require_free_port(server.address, server.port, "[sage] port")
@@ -117,12 +130,9 @@ def _sage_server(
         return Command(
             arguments=(sys.executable, str(ROOT / "salvus.py"), "sage"),
             log=locations.log_file(settings, server.name),
-            environment={
-                **environment(settings),
-                "SALVUS_SAGE_HOST": server.address,
-                "SALVUS_SAGE_PORT": str(server.port),
-            },
+            environment=told,
             folder=ROOT,
+            drain_signal=signal.SIGUSR1,
         )
 
     return Service(
@@ -134,38 +144,58 @@ def _sage_server(
         address=server.address,
         port=server.port,
         start_seconds=settings.sage.start_seconds + PATIENCE,
+        drain_seconds=settings.sage.drain_seconds,
+        basis=basis.of_sage_server(settings, told),
     )
 
 
 def _app_server(settings: Settings, server: Server, after: tuple[str, ...]) -> Service:
+    """Each process of it has a socket of its own, besides the port that it shares with the
+    one it replaces: there it is asked whether it is up."""
+    file = locations.sockets(settings) / "app" / f"{server.name}-{secrets.token_hex(4)}"
+    told = {
+        **environment(settings),
+        "SALVUS_APP_HOST": server.address,
+        "SALVUS_APP_PORT": str(server.port),
+        "SALVUS_APP_ROLES": "app",
+        "SALVUS_SAGE_SERVERS": ",".join(layout.sage_addresses(settings)),
+        "SALVUS_APP_PROXIES": ",".join(front.proxies(settings)),
+    }
+
     def prepare() -> Command:
-        probes.require_free_port(server.address, server.port, "[app] port")
+        probes.require_free_port(server.address, server.port, "[app] port", shared=True)
         front.publish(settings)
+        locations.make_folder(file.parent, 0o700)
+        _remove_unused(file.parent)
         gunicorn = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
         return Command(
             arguments=(*gunicorn, "salvus:app"),
             log=locations.log_file(settings, server.name),
-            environment={
-                **environment(settings),
-                "SALVUS_APP_HOST": server.address,
-                "SALVUS_APP_PORT": str(server.port),
-                "SALVUS_APP_ROLES": "app",
-                "SALVUS_SAGE_SERVERS": ",".join(layout.sage_addresses(settings)),
-                "SALVUS_APP_PROXIES": ",".join(front.proxies(settings)),
-            },
+            environment={**told, "SALVUS_APP_SOCKET": str(file)},
             folder=ROOT,
         )
 
-    asked = ASKED_AT.get(server.address, server.address)
     return Service(
         name=server.name,
         type="app",
         prepare=prepare,
-        probe=partial(probes.http_ok, asked, server.port, "/alive"),
+        probe=partial(http_probe.over_unix, file, "/alive", 200),
         after=after,
         address=server.address,
         port=server.port,
+        basis=basis.of_app_server(settings, told),
+        successor=partial(_app_server, settings, server, after),
     )
+
+
+def _remove_unused(folder: Path) -> None:
+    """Sockets that nobody listens at."""
+    for path in folder.iterdir():
+        with socket.socket(socket.AF_UNIX) as asking:
+            try:
+                asking.connect(str(path))
+            except OSError:
+                path.unlink(missing_ok=True)
 
 
 def environment(settings: Settings) -> dict[str, str]:

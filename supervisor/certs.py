@@ -26,6 +26,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from app import layout
+from app.settings import Settings
+from app.wire.tls import Identity
 from supervisor.conf import write_if_changed
 from supervisor.service import CannotStart
 
@@ -47,6 +50,16 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """A certificate in words."""
+
+    file: Path
+    state: str
+    is_bad: bool
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pair:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -60,6 +73,12 @@ def ensure(data_dir: Path, names: Sequence[str]) -> Paths:
     CannotStart where only another host of the site could make them.
     """
     return _ensure(_paths(data_dir, "host"), names, (SERVER, CLIENT))
+
+
+def identity(settings: Settings) -> Identity:
+    """What this host proves itself with, made or renewed if need be. Raises CannotStart."""
+    paths = ensure(settings.data_dir, layout.addresses_here(settings))
+    return Identity(ca=paths.ca, certificate=paths.certificate, key=paths.key)
 
 
 def ensure_public(data_dir: Path, names: Sequence[str]) -> Paths:
@@ -126,6 +145,36 @@ def _require_usable(found: Pair | None, paths: Paths, now: datetime) -> None:
             f" another: deploy to it again from the host that has it; or, if there is none,"
             f" remove {paths.ca}, and the site gets a new CA"
         )
+
+
+def overview(data_dir: Path) -> list[Summary]:
+    """The certificates there are."""
+    folder = _paths(data_dir, "host").ca.parent
+    return [_summary(file) for file in sorted(folder.glob("*.pem"))]
+
+
+def sign_anew(data_dir: Path) -> None:
+    """Forget what this host's CA can sign again. Raises CannotStart if it has no CA's key."""
+    paths = (_paths(data_dir, "host"), public_paths(data_dir))
+    key = paths[0].ca.with_suffix(".key")
+    if not key.exists():
+        raise CannotStart(f"{key} is on another host of the site: renew there, and deploy")
+    for each in paths:
+        each.certificate.unlink(missing_ok=True)
+
+
+def _summary(file: Path) -> Summary:
+    try:
+        found = x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError) as error:
+        return Summary(file, f"can't be read: {error}", is_bad=True)
+    is_bad = found.not_valid_after_utc <= datetime.now(UTC)
+    state = f"{'expired' if is_bad else 'valid until'} {found.not_valid_after_utc:%F}"
+    try:
+        extension = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return Summary(file, state, is_bad)
+    return Summary(file, state, is_bad, tuple(str(one.value) for one in extension.value))
 
 
 def bundle(certificate: Path, key: Path) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import select
 import sys
 from datetime import UTC, datetime
@@ -33,13 +34,19 @@ class Console:
 
     def say(self, text: str) -> None:
         """May have colours. Never raises."""
-        plain = click.unstyle(text)
         now = datetime.now(UTC).isoformat(sep=" ", timespec="milliseconds")
-        self._log.write("".join(f"{now} {line}\n" for line in plain.splitlines() if line).encode())
+        lines = [f"{now} {line}\n" for line in click.unstyle(text).splitlines() if line]
+        self._log.write("".join(lines).encode())
+        self.show(text)
+
+    def show(self, text: str) -> None:
+        """What is for whoever looks now, and for no log."""
         with contextlib.suppress(OSError, ValueError):
-            _, writable, _ = select.select([], [sys.stdout], [], 0)
-            if writable and len(text) < ATOMIC:
-                click.echo(text)
+            shown = f"{text if sys.stdout.isatty() else click.unstyle(text)}\n"
+            descriptor = sys.stdout.fileno()
+            _, writable, _ = select.select([], [descriptor], [], 0)
+            if writable:
+                os.write(descriptor, shown.encode()[:ATOMIC])
 
     def tell(self, name: str, state: State, reason: str) -> None:
         """What has happened to a service."""

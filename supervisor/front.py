@@ -13,7 +13,7 @@ from functools import partial
 
 from app import layout
 from app.settings import Settings
-from supervisor import conf, haproxy, locations, nginx, public, stunnel
+from supervisor import basis, conf, haproxy, locations, nginx, public, stunnel
 from supervisor.haproxy import AppServer
 from supervisor.service import Reload, Service
 
@@ -64,6 +64,7 @@ def services(settings: Settings, app_servers: Sequence[AppServer]) -> tuple[Serv
             ),
             address=str(haproxy.stunnel_socket(settings)) if has_stunnel else host,
             port=None if has_stunnel else port,
+            basis=basis.of_haproxy(settings),
         )
     ]
     if nginx.find_binary(settings):
@@ -73,6 +74,7 @@ def services(settings: Settings, app_servers: Sequence[AppServer]) -> tuple[Serv
                 prepare=partial(nginx.prepare, settings),
                 probe=partial(nginx.probe, settings),
                 address=str(nginx.socket_path(settings)),
+                basis=basis.of_nginx(settings),
             )
         )
     if has_stunnel:
@@ -88,6 +90,7 @@ def services(settings: Settings, app_servers: Sequence[AppServer]) -> tuple[Serv
                 ),
                 address=host,
                 port=port,
+                basis=basis.of_stunnel(settings),
             )
         )
     return tuple(found)

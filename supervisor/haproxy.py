@@ -71,8 +71,9 @@ def prepare(settings: Settings, app_servers: Sequence[AppServer]) -> Command:
 
 def content(settings: Settings, app_servers: Sequence[AppServer]) -> str:
     """What it would read now."""
-    text = conf.render("haproxy.cfg", values(settings, app_servers))
-    return text + ("" if public.stunnel_is_used(settings) else public.certificate_now(settings))
+    return text(settings, app_servers) + (
+        "" if public.stunnel_is_used(settings) else public.certificate_now(settings)
+    )
 
 
 def renew(settings: Settings, app_servers: Sequence[AppServer]) -> None:
@@ -84,13 +85,17 @@ def renew(settings: Settings, app_servers: Sequence[AppServer]) -> None:
 
 def configure(settings: Settings, app_servers: Sequence[AppServer]) -> None:
     """Raises CannotStart, with the file as it was."""
-    binary = str(_binary(settings))
+    conf.install(_file(settings), text(settings, app_servers), checker=checker(settings))
 
-    def checker(file: Path) -> tuple[str, ...]:
-        return privileges.confined((binary, "-c", "-f", str(file)), public.user())
 
-    text = conf.render("haproxy.cfg", values(settings, app_servers))
-    conf.install(_file(settings), text, checker=checker)
+def text(settings: Settings, app_servers: Sequence[AppServer]) -> str:
+    return conf.render("haproxy.cfg", values(settings, app_servers))
+
+
+def checker(settings: Settings) -> conf.Checker:
+    """Raises CannotStart."""
+    binary, user = str(_binary(settings)), public.user()
+    return lambda file: privileges.confined((binary, "-c", "-f", str(file)), user)
 
 
 def probe(settings: Settings) -> str | None:

@@ -64,7 +64,7 @@ class Keeper:
         self._is_clear = is_clear
         self._wake_all = wake_all
         self._process: Process | None = None
-        self._basis = service.basis  # of the process
+        self._running = service  # what the process was started as
         self._wake = Event()
         self._preparing = False
         self._greenlet: gevent.Greenlet[[], None] | None = None
@@ -77,7 +77,13 @@ class Keeper:
 
     @property
     def is_outdated(self) -> bool:
-        return self._basis != self.service.basis
+        return self._running.basis != self.service.basis
+
+    def adopt(self, one: Service) -> None:
+        """From its next start on it is `one`; at once if that makes no difference to it."""
+        self.service = one
+        if not self.is_outdated and one.successor is None:
+            self._running = one
 
     def keep_rules(self, rules: Rules) -> None:
         one = self.service
@@ -168,7 +174,7 @@ class Keeper:
             if not self.history.wanted:
                 return
             self._process = Process(command, self._logs.at(command.log))
-            self._basis = one.basis
+            self._running = one
         except CannotStart as error:
             self._refused(str(error))
             return
@@ -205,7 +211,7 @@ class Keeper:
     def _probe(self) -> None:
         """Ask in a greenlet of its own, so that nothing a probe does can hold us up."""
         asked = self._process
-        asking = gevent.spawn(self.service.probe)
+        asking = gevent.spawn(self._running.probe)
         either: list[Any] = [asking, self._wake]
         deadline = time.monotonic() + PROBE_LIMIT
         while not asking.ready() and not self.history.is_leaving:

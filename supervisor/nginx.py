@@ -52,12 +52,13 @@ def content(settings: Settings) -> str:
 def renew(settings: Settings) -> None:
     """Bring what it reads up to date, if it will take that. Raises CannotStart, having changed
     nothing that it reads."""
-    binary, user = _binary(settings), _user()
+    conf.install(_file(settings), content(settings), checker=checker(settings))
 
-    def checker(file: Path) -> tuple[str, ...]:
-        return privileges.confined((*_command(binary), "-q", "-t", "-c", str(file)), user)
 
-    conf.install(_file(settings), content(settings), checker=checker)
+def checker(settings: Settings) -> conf.Checker:
+    """Raises CannotStart."""
+    command, user = (*_command(_binary(settings)), "-q", "-t", "-c"), _user()
+    return lambda file: privileges.confined((*command, str(file)), user)
 
 
 def probe(settings: Settings) -> str | None:

@@ -34,8 +34,11 @@ def http_ok(host: str, port: int, path: str) -> str | None:
     return None if status == 200 else f"http://{host}:{port}{path} answered {status}"
 
 
-def require_free_port(host: str, port: int, setting: str) -> None:
-    """Raise CannotStart if `port` cannot be listened on; `setting` is the key that names it."""
+def require_free_port(host: str, port: int, setting: str, *, shared: bool = False) -> None:
+    """Raise CannotStart if `port` cannot be listened on; `setting` is the key that names it.
+
+    `shared`: others of our user may listen, too, if they share it.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -44,6 +47,8 @@ def require_free_port(host: str, port: int, setting: str) -> None:
         raise CannotStart(f"{setting}: host {host!r} is not known: {error.strerror}") from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             probe.bind(address)
             probe.listen(1)

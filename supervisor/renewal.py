@@ -7,7 +7,6 @@ by themselves (app/wire/tls.py); services that read them at start are told.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 
 import gevent
@@ -15,7 +14,6 @@ import gevent
 from app import layout
 from app.settings import Settings
 from supervisor import certs, database_access, front, public
-from supervisor.keeper import ServiceSnapshot
 from supervisor.service import CannotStart, Reload, Service
 
 log = logging.getLogger(__name__)
@@ -24,10 +22,13 @@ log = logging.getLogger(__name__)
 class Renewal:
     """From `start` to `stop`, every [tls] check_seconds: renews, then calls `renewed`."""
 
-    def __init__(self, *, settings: Settings, renewed: Callable[[], None]) -> None:
+    def __init__(self, *, settings: Settings, renewed: Callable[[], object]) -> None:
         self._settings = settings
         self._renewed = renewed
         self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def use(self, settings: Settings) -> None:
+        self._settings = settings
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
@@ -56,30 +57,35 @@ def renew(settings: Settings) -> None:
 
 
 class Reloads:
-    """Tells those of `services` that would read something else by now than at the last look."""
+    """Tells those of `services` that would read something else by now than at the last look.
+
+    `signal(name, number)` sends one to a service's process, if there is one.
+    """
 
     def __init__(
-        self, services: Sequence[Service], snapshot: Callable[[], Sequence[ServiceSnapshot]]
+        self, services: Callable[[], Sequence[Service]], signal: Callable[[str, int], None]
     ) -> None:
         self._services = services
-        self._snapshot = snapshot
+        self._signal = signal
         self._known: dict[str, str] = {}
 
-    def run(self) -> None:
-        """The first time, it only looks. What can't be reloaded goes on with what it has."""
-        pids = {one["name"]: one["pid"] for one in self._snapshot()}
-        for service in self._services:
+    def run(self) -> dict[str, str]:
+        """The first time, it only looks. What can't be reloaded goes on with what it has: why,
+        by name."""
+        failures = {}
+        for service in self._services():
             if service.reload is None:
                 continue
             try:
-                self._reload(service.name, service.reload, pids.get(service.name))
+                self._reload(service.name, service.reload)
             except (CannotStart, OSError) as error:
                 log.error("%s goes on with what it has: %s", service.name, error)
+                failures[service.name] = f"goes on with what it has: {error}"
+        return failures
 
-    def _reload(self, name: str, reload: Reload, pid: int | None) -> None:
+    def _reload(self, name: str, reload: Reload) -> None:
         content = reload.content()
         if content != self._known.get(name, content):
             reload.renew()
-            if pid:
-                os.kill(pid, reload.signal)
+            self._signal(name, reload.signal)
         self._known[name] = content

@@ -20,10 +20,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from app.settings import MISCONFIGURED
+
 FIRST_PAUSE = 0.2  # seconds before the first restart; doubles with each
 LONGEST_PAUSE = 10.0
 JITTER = 0.5  # of a pause that is left to chance: what died together does not come back so
-HOPELESS = 78  # exit code (EX_CONFIG): to start it again would change nothing
+HOPELESS = MISCONFIGURED  # exit code: to start it again would change nothing
 STARTING_PROBE = 0.1  # seconds between probes until the first answer
 
 
@@ -87,8 +89,8 @@ class Service:
     out of the question. `start_seconds` is how long it may take to be ready, and
     `drain_seconds` to end by itself, if not what the rules say. `type` is the same for all
     that do the same; empty: the name. `basis` is all that only a restart would change: two
-    services of the same basis are the same. Of one that `overlaps` two processes may run at
-    once, so it is replaced without a gap.
+    services of the same basis are the same. Of one that makes a `successor` two processes
+    may run at once, so it is replaced without a gap.
     """
 
     name: str
@@ -102,7 +104,7 @@ class Service:
     reload: Reload | None = None
     type: str = ""
     basis: str = ""
-    overlaps: bool = False
+    successor: Callable[[], Service] | None = None
 
     @property
     def kind(self) -> str:

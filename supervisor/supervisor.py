@@ -85,12 +85,13 @@ class Supervisor:
     def renew(self, name: str, *, gently: bool) -> str:
         """Replace the process of a service by a new one, and wait for that; what went wrong.
 
-        Of a service that `overlaps` the process before serves until the new one is up, and
-        stays if that does not come up.
+        Where a service makes a successor, the process before serves until that is up, and
+        stays if it does not come up.
         """
         keeper = self._keepers[name]
-        if keeper.service.overlaps and keeper.history.state is State.UP:
-            return self._succeed(keeper)
+        make = keeper.service.successor
+        if make is not None and keeper.history.state is State.UP:
+            return self._succeed(keeper, make())
         keeper.want_afresh(gently=gently)
         return self.wait_settled([name]).get(name, "")
 
@@ -98,7 +99,7 @@ class Supervisor:
         """From its next start on, the service of this name is `one`. A new name is started."""
         keeper = self._keepers.get(one.name)
         if keeper is not None:
-            keeper.service = one
+            keeper.adopt(one)
             return
         self._keepers[one.name] = self._keeper(one)
         self._keepers[one.name].start()
@@ -187,10 +188,10 @@ class Supervisor:
     def _all(self) -> list[Keeper]:
         return [*self._keepers.values(), *self._retiring]
 
-    def _succeed(self, before: Keeper) -> str:
+    def _succeed(self, before: Keeper, successor: Service) -> str:
         """Let a second process take the place of the first; what went wrong."""
-        name = before.service.name
-        after = self._keeper(before.service)
+        name = successor.name
+        after = self._keeper(successor)
         self._retiring.append(after)  # until it is up
         after.start()
         while not (after.history.is_settled or after.history.deaths):
@@ -200,6 +201,8 @@ class Supervisor:
         if after.history.state is State.UP and is_current:
             self._keepers[name] = after
             self._retire(before)
+            while before.is_busy:
+                self._wait_change()
             return ""
         why = after.history.reason or "it is not wanted any more"
         self._retire(after)

@@ -86,7 +86,7 @@ class Front:
             rules=catalog.rules(self.settings),
             on_change=lambda name, state, reason: self.said.append((name, state, reason)),
         )
-        self.reloads = Reloads(self.services, self.supervisor.snapshot)
+        self.reloads = Reloads(lambda: self.services, self.supervisor.signal)
         self.origin = public.origin(self.settings)
         self.ca = self.settings.data_dir / "certificates" / "ca.pem"
 

@@ -211,7 +211,7 @@ def test_postgresql_takes_a_renewed_certificate_up_while_it_runs(two: Running) -
     alpha = two.settings("alpha")
     (service,) = catalog.support(alpha)
     assert service.reload
-    reloads = renewal.Reloads([service], two.supervisor.snapshot)
+    reloads = renewal.Reloads(lambda: [service], two.supervisor.signal)
     reloads.run()
     before = (database_access.folder(alpha) / "server.pem").read_bytes()
     certs.server_paths(alpha.data_dir, "database").certificate.unlink()

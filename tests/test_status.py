@@ -6,6 +6,7 @@ import flask
 import pytest
 from flask.testing import FlaskClient
 
+from app.quantities import duration, size
 from app.settings import ROOT
 from app.web import static_files, status
 
@@ -83,7 +84,7 @@ def test_a_snapshot_may_lack_anything() -> None:
     ],
 )
 def test_sizes_in_words(count: float | None, words: str) -> None:
-    assert status.size(count) == words
+    assert size(count) == words
 
 
 @pytest.mark.parametrize(
@@ -91,4 +92,4 @@ def test_sizes_in_words(count: float | None, words: str) -> None:
     [(None, "–"), (0.4, "0 s"), (59, "59 s"), (3600, "1 h 0 min"), (93784, "1 d 2 h")],
 )
 def test_durations_in_words(seconds: float | None, words: str) -> None:
-    assert status.duration(seconds) == words
+    assert duration(seconds) == words

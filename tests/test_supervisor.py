@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -23,20 +24,7 @@ from supervisor.process import exit_words
 from supervisor.service import CannotStart, Command, Rules, Service, State
 from supervisor.supervisor import Supervisor, in_order
 from tests import host
-
-RULES = Rules(
-    start_seconds=20,
-    stop_seconds=0.2,
-    probe_seconds=0.02,
-    hung_seconds=0.3,
-    restarts=2,
-    restart_window=60,
-)
-# Answers once there is a file `ready`, its one argument.
-READY = "import sys, time; open(sys.argv[1], 'w'); time.sleep(3600)"
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY
-SPAWN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {!r}, sys.argv[1] + '+']);"
-WITH_CHILD = SPAWN.format(STUBBORN) + READY
+from tests.small_services import RULES, STUBBORN, WITH_CHILD, small_service
 
 
 class Site:
@@ -66,21 +54,8 @@ class Site:
 
 @pytest.fixture
 def small(data_dir: Path) -> Callable[..., Service]:
-    """Makes a service of a line of Python, ready when it has made its file."""
-
-    def make(name: str, code: str = READY, after: tuple[str, ...] = ()) -> Service:
-        file = data_dir / name
-
-        def prepare() -> Command:
-            file.unlink(missing_ok=True)
-            return Command((sys.executable, "-c", code, str(file)), log=data_dir / f"{name}.log")
-
-        def probe() -> str | None:
-            return None if file.exists() else "not ready"
-
-        return Service(name, prepare, probe, after)
-
-    return make
+    """Makes services of lines of Python."""
+    return partial(small_service, data_dir)
 
 
 @pytest.fixture

@@ -253,6 +253,14 @@ class Pool:
         self._places.tell_elsewhere(sessions)
         self._admit()
 
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether nobody has used any session for so long."""
+        return all(
+            session.untouched >= seconds
+            for session in self._sessions.values()
+            if session.journal is not None
+        )
+
     def statistics(self) -> dict[str, object]:
         serving = [s for s in self._sessions.values() if s.journal is not None]
         return {

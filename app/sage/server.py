@@ -7,6 +7,7 @@ they came on, and the connection goes on.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import logging
 import socket
@@ -24,7 +25,7 @@ from app.sage.updates import BadUpdate
 from app.sage.viewer import Viewer
 from app.settings import Settings
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
-from app.wire.messages_pb2 import FileData, Gone, Hello, Message, Refused
+from app.wire.messages_pb2 import Draining, FileData, Gone, Hello, Message, Refused
 from app.wire.stream import Stream
 from app.wire.tls import Context
 
@@ -49,6 +50,8 @@ class SageServer:
         self._context = context
         self._evaluator = Evaluator(pool=pool, settings=settings.service)
         self._node = f"{settings.sage.host}:{settings.sage.port}"
+        self._streams: set[Stream] = set()
+        self._is_draining = False
         self._server = StreamServer(
             (settings.sage.host, settings.sage.port), self._serve, backlog=1024
         )
@@ -59,6 +62,12 @@ class SageServer:
 
     def stop(self) -> None:
         self._server.stop(timeout=1)
+
+    def drain(self) -> None:
+        """Tell all app servers that sessions shall begin elsewhere."""
+        self._is_draining = True
+        for stream in list(self._streams):
+            gevent.spawn(_say_draining, stream)
 
     def _serve(self, raw: socket.socket, address: tuple[str, int]) -> None:
         """One connection, from its first byte; a silent caller is not waited for long."""
@@ -76,6 +85,9 @@ class SageServer:
         )
         try:
             self._welcome(stream)
+            self._streams.add(stream)
+            if self._is_draining:
+                _say_draining(stream)
             window = self._settings.wire.window
             Connection(stream, self._pool, self._evaluator, window).serve()
         except ProtocolError as error:
@@ -84,6 +96,7 @@ class SageServer:
         except OSError as error:
             log.info("%s:%d: %s", *address[:2], error)
         finally:
+            self._streams.discard(stream)
             stream.close()
 
     def _welcome(self, stream: Stream) -> None:
@@ -286,6 +299,11 @@ class Connection:
         viewer = self._viewers.pop(channel)
         viewer.stop()
         self._pool.leave(viewer.timeline)
+
+
+def _say_draining(stream: Stream) -> None:
+    with contextlib.suppress(OSError):  # it has gone, or will hear at its return
+        stream.send(Message(draining=Draining()))
 
 
 def _live(viewer: Viewer) -> Session:

@@ -144,6 +144,11 @@ class Session:
         self._show_state()
         self._next()
 
+    @property
+    def untouched(self) -> float:
+        """Seconds since somebody computed or looked; 0 while it computes."""
+        return 0.0 if self.busy or self._waiting else time.monotonic() - self._active
+
     def touch(self) -> None:
         """Somebody is here: it is not idle."""
         self._active = time.monotonic()

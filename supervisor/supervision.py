@@ -1,0 +1,109 @@
+"""A host under supervision: what `salvus.py supervise` runs, besides the monitor."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+
+from app.settings import Settings
+from app.token import site_token
+from app.watched_file import WatchedFile
+from app.wire.tls import server_context
+from supervisor import catalog, certs, locations
+from supervisor.console import Console, ConsoleHandler
+from supervisor.control import SUPERVISOR, Control
+from supervisor.lock import Lock
+from supervisor.logs import Logs
+from supervisor.operations import Changes, Operations
+from supervisor.process import adopt_orphans
+from supervisor.renewal import Renewal
+from supervisor.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+class Supervision:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        read: Callable[[], Settings],
+        on_settings: Callable[[Settings], None],
+    ) -> None:
+        """`read` reads the settings as they are by then, `on_settings` is told of new ones
+        that are in use. Raises CannotStart."""
+        self._lock = Lock(settings.data_dir)
+        self._settings = settings
+        self._tell = on_settings
+        chosen = settings.supervisor
+        logs = Logs(size=chosen.log_size, count=chosen.log_files)
+        self.console = Console(logs.at(locations.log_file(settings, SUPERVISOR)))
+        changes = Changes()
+        self.services = Supervisor(
+            services=catalog.whole_host(settings),
+            rules=catalog.rules(settings),
+            on_change=changes.tell,
+            logs=logs,
+        )
+        self._operations = Operations(
+            settings=settings,
+            read=read,
+            describe=catalog.whole_host,
+            host=self.services,
+            changes=changes,
+            on_settings=self._use,
+        )
+        self._heard = changes.heard_by(self.console.tell)
+        self._renewal = Renewal(settings=settings, renewed=self._operations.renewed)
+        self._control = Control(
+            operations=self._operations,
+            settings=settings,
+            token=site_token(settings.data_dir),
+            context=server_context(certs.identity(settings)),
+        )
+        self._watch: WatchedFile | None = None
+        self._following: gevent.Greenlet[[], None] | None = None
+
+    def start(self) -> None:
+        """Begin to bring everything up, and to take orders. Raises CannotStart."""
+        adopt_orphans()
+        handler = ConsoleHandler(self.console)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().handlers[:] = [handler]
+        self._heard.__enter__()
+        self._control.start()
+        self.services.start()
+        self._following = gevent.spawn(self._follow)
+
+    def stop(self) -> None:
+        """Stop everything, and wait until it is gone."""
+        if self._following is not None:
+            self._following.kill()
+        if self._watch is not None:
+            self._watch.stop()
+        self._renewal.stop()
+        self.services.stop()
+        self._control.stop()
+        self._lock.release()
+
+    def _follow(self) -> None:
+        """Once everything has started, take up what changes."""
+        self.services.wait_settled()
+        self._operations.begin()
+        self._renewal.start()
+        file = Path(self._settings.file)
+        with contextlib.suppress(FileNotFoundError):
+            self._watch = WatchedFile(file.absolute(), lambda: gevent.spawn(self._reload))
+
+    def _reload(self) -> None:
+        self.console.say(f"{self._settings.file} has changed")
+        if failure := self._operations.reload():
+            log.error("%s", failure)
+
+    def _use(self, settings: Settings) -> None:
+        self._renewal.use(settings)
+        self._tell(settings)
