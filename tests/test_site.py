@@ -37,6 +37,11 @@ def test_a_result_comes_typeset(page: Page) -> None:
     assert parts["text/latex"].startswith(r"$\displaystyle 3 \cdot 5^{3}")
 
 
+def test_a_fresh_session_has_no_results_yet(page: Page) -> None:
+    page.run("print([_, __, ___, Out, len(In)], '_0' in globals(), '_1' in globals())")
+    assert page.printed() == "['', '', '', {}, 2] False False\n"
+
+
 @pytest.mark.parametrize("call", ["print(i)", "print(i, flush=True)"])
 def test_every_line_comes_in_order(page: Page, call: str) -> None:
     run = page.start(f"for i in range(10^4): {call}")

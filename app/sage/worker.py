@@ -57,6 +57,7 @@ from app.wire.messages_pb2 import (
 MAX_MESSAGE = 1 << 30  # the server's own messages; it has checked the user's
 MAX_MATCHES = 500
 INTERRUPT = {signal.SIGINT}
+REHEARSED = "1+1"
 
 
 class Nobody:
@@ -170,10 +171,30 @@ class Worker:
         self._home = Home(os.environ["HOME"])
         shell.worker = self
 
-    def serve(self) -> NoReturn:
-        """Do what the server says until it hangs up."""
+    def rehearse(self) -> None:
+        """Run a cell that nobody sees: it touches, and so makes ours, the memory a run needs."""
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
         self._take_over()
+        audience, stdout = self._socket, os.dup(self._stdout)
+        self._socket, nobody = socket.socketpair()
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self._point_output_at(nowhere)
+        self._work("", "", lambda: _status(self._shell.run_cell(REHEARSED)))
+        forget_results(self._shell)
+        self._point_output_at(stdout)
+        for each in (self._socket, nobody):
+            each.close()
+        for descriptor in (nowhere, stdout):
+            os.close(descriptor)
+        self._socket, self._sent = audience, 0
+
+    def _point_output_at(self, descriptor: int) -> None:
+        for number in (1, 2):
+            os.dup2(descriptor, number)
+        os.dup2(descriptor, self._stdout, inheritable=False)
+
+    def serve(self) -> NoReturn:
+        """Do what the server says until it hangs up."""
         while True:
             message = self._receive()
             kind = message.WhichOneof("body")
@@ -356,6 +377,13 @@ class Worker:
         if sys.stderr is None or sys.stderr.closed:
             sys.stderr = StandardError(self)
         sys.stderr.flush()
+
+
+def forget_results(shell: Shell) -> None:
+    """As if no cell had shown a result yet: `_` and `Out` are empty."""
+    shell.displayhook.flush()
+    for name in ("_0", "_1"):
+        shell.user_ns.pop(name, None)
 
 
 def _standard_output() -> io.TextIOWrapper:

@@ -26,7 +26,7 @@ from app.sage import kernel, sandbox
 from app.sage.language import load
 from app.sage.mappings import Layout
 from app.sage.sandbox import Sandbox
-from app.sage.worker import Shell, Worker
+from app.sage.worker import Shell, Worker, forget_results
 from app.wire.decoder import Decoder, encode, parse
 from app.wire.messages_pb2 import Exited, Fork, Forked, Message, Ready, Signal
 
@@ -132,11 +132,12 @@ class Zygote:
             os.chdir(os.environ["HOME"])
             sys.path.insert(0, "")
             _reseed()
-            self._shell.run_cell("1+1", store_history=False)  # touches the pages a run needs
             to_server = socket.socket(fileno=connection)
             to_server.setblocking(True)  # it was made by a cooperative process
+            worker = Worker(self._shell, to_server, order.mark)
+            worker.rehearse()
             _introduce(to_server, listeners)
-            Worker(self._shell, to_server, order.mark).serve()
+            worker.serve()
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -199,6 +200,7 @@ def main() -> NoReturn:
         with contextlib.redirect_stdout(io.StringIO()):
             for code in language.warm_up:
                 shell.run_cell(code, store_history=False)
+        forget_results(shell)
     if bounds:
         bounds.furnish()
     _reseed()  # imports what a session would otherwise import for itself
