@@ -20,7 +20,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts
+from app import accounts, commands
 from app import settings as settings_file
 from app.browsers import Browsers
 from app.cache import Cache
@@ -36,7 +36,7 @@ from app.sage.server import SageServer
 from app.servers import ServersInUse
 from app.sessions import Sessions
 from app.settings import MISCONFIGURED, ROOT, Settings, SettingsError
-from app.token import site_token
+from app.token import Tokens
 from app.web import create_app
 from app.web.socket import Sockets
 from app.web.status import ServiceStatus, SessionStatus, Snapshot
@@ -103,7 +103,7 @@ def first_address(settings: Settings, database: Database) -> str:
 class SageRole:
     """The pool, its server and its recorder."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, tokens: Tokens) -> None:
         self._settings = settings
         address = f"{settings.sage.host}:{settings.sage.port}"
         self.pool = Pool(
@@ -117,7 +117,7 @@ class SageRole:
         self._server = SageServer(
             pool=self.pool,
             settings=settings,
-            token=site_token(settings.data_dir),
+            tokens=tokens,
             context=server_context(certs.identity(settings)),
         )
         self.recorder = Recorder(
@@ -154,14 +154,14 @@ class Site:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._token = site_token(settings.data_dir)
         self.database = connect(settings)
+        self._tokens = Tokens(data_dir=settings.data_dir, database=self.database)
         self.cache = Cache(
             servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
         )
         context = client_context(certs.identity(settings))
         name = f"{settings.app.host}:{settings.app.port}"
-        self.nodes = Nodes(name=name, token=self._token, context=context, wire=settings.wire)
+        self.nodes = Nodes(name=name, tokens=self._tokens, context=context, wire=settings.wire)
         self._servers = ServersInUse(settings=settings, on_change=self.nodes.use)
         self.browsers = Browsers()
         self._lag = HubLag(window=settings.monitor.interval)
@@ -180,7 +180,7 @@ class Site:
             evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
             snapshot=self.snapshot,
-            token=self._token,
+            tokens=self._tokens,
         )
         self._sage: SageRole | None = None
         self._support: Supervisor | None = None
@@ -191,6 +191,7 @@ class Site:
         """Start everything, without waiting for it: pages say what is not yet there."""
         green.activate()
         self._lag.start()
+        self._tokens.start()
         self._servers.start()
         gevent.spawn(self._start_rest)
 
@@ -201,6 +202,7 @@ class Site:
     def stop(self) -> None:
         self._servers.stop()
         self.nodes.stop()
+        self._tokens.stop()
         if self._monitor is not None:
             self._monitor.stop()
         if self._sage is not None:
@@ -271,7 +273,7 @@ class Site:
             migrate(self.database)
             if "sage" in self.settings.app.roles:
                 print(f"Salvus: {first_address(self.settings, self.database)}", flush=True)
-                self._sage = SageRole(self.settings, self.database)
+                self._sage = SageRole(self.settings, self.database, self._tokens)
                 self._sage.start()
             if "monitor" in self.settings.app.roles:
                 self._start_monitor()
@@ -380,13 +382,16 @@ def supervise() -> None:
     monitor = Monitor(
         database=database, cache=cache, settings=settings, services=lambda: watched(host)
     )
+    tokens = Tokens(data_dir=settings.data_dir, database=database)
     for notice in catalog.notices(settings):
         supervision.console.say(notice)
     supervision.start()
+    tokens.start()
     telling = gevent.spawn(_tell_address, supervision, settings, database, monitor)
     stopping.wait()
     supervision.console.say("stopping …")
     telling.kill()
+    tokens.stop()
     monitor.stop()
     supervision.stop()
     database.close()
@@ -424,13 +429,15 @@ def sage() -> None:
     logging.getLogger().setLevel(logging.INFO)
     settings = prepared()
     database = connect(settings)
-    role = SageRole(settings, database)
+    tokens = Tokens(data_dir=settings.data_dir, database=database)
+    role = SageRole(settings, database, tokens)
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, stopping.set)
     gevent.signal_handler(signal.SIGHUP, role.pool.replace_zygote)
     gevent.signal_handler(signal.SIGUSR1, _leave_gently, role, stopping)
     preparing = gevent.spawn(migrate, database)
+    tokens.start()
     try:
         role.start()
         stopping.wait()
@@ -438,6 +445,7 @@ def sage() -> None:
         raise click.ClickException(f"{error.strerror or error}") from error
     finally:
         preparing.kill()
+        tokens.stop()
         role.stop()
 
 
@@ -455,6 +463,7 @@ def address() -> None:
 
 for command in operating.ALL:
     main.add_command(command)
+main.add_command(commands.token_group(settings_file.read, connect))
 
 if __name__ == "__main__":
     main()

@@ -19,6 +19,7 @@ from typing import Protocol
 import gevent
 
 from app.settings import Wire
+from app.token import Tokens
 from app.wire.connection import connect
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError, Received
 from app.wire.messages_pb2 import Hello, Message
@@ -49,7 +50,7 @@ class Node:
         address: str,
         *,
         name: str,
-        token: str,
+        tokens: Tokens,
         context: Context,
         wire: Wire,
         on_unused: Callable[[Node], None] = lambda node: None,
@@ -64,7 +65,7 @@ class Node:
         self._on_draining = on_draining
         self.is_draining = False
         self._name = name
-        self._token = token
+        self._tokens = tokens
         self._context = context
         self._wire = wire
         self._numbers = itertools.count(1)
@@ -120,6 +121,7 @@ class Node:
                 stream = self._connect()
             except (OSError, ProtocolError) as error:
                 self._say_lost(f"{self.address}: {error}")
+                self._tokens.look_again()  # it may be that there is a newer one
                 gevent.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
@@ -144,7 +146,8 @@ class Node:
     def _connect(self) -> Stream:
         stream, hello = connect(
             self.address,
-            Hello(version=PROTOCOL_VERSION, token=self._token, node=self._name, role="app"),
+            Hello(version=PROTOCOL_VERSION, node=self._name, role="app"),
+            token=self._tokens.current,
             context=self._context,
             max_message=self._wire.max_message,
             silence=self._wire.silence,
@@ -183,10 +186,10 @@ class Node:
 class Nodes:
     """The sage servers in use, and those that were dropped and are still needed."""
 
-    def __init__(self, *, name: str, token: str, context: Context, wire: Wire) -> None:
+    def __init__(self, *, name: str, tokens: Tokens, context: Context, wire: Wire) -> None:
         """As for `Node`."""
         self._name = name
-        self._token = token
+        self._tokens = tokens
         self._context = context
         self._wire = wire
         self._nodes: dict[str, Node] = {}
@@ -223,7 +226,7 @@ class Nodes:
             self._nodes[address] = Node(
                 address,
                 name=self._name,
-                token=self._token,
+                tokens=self._tokens,
                 context=self._context,
                 wire=self._wire,
                 on_unused=self._end_if_unused,

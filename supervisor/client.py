@@ -86,7 +86,8 @@ class Client:
         try:
             stream, _ = connect(
                 f"{known.address}:{self._settings.supervisor.port}",
-                Hello(version=PROTOCOL_VERSION, token=self._token(), role="operator"),
+                Hello(version=PROTOCOL_VERSION, role="operator"),
+                token=self._token(),
                 context=self._context(),
                 max_message=wire.max_message,
                 silence=wire.silence,

@@ -1,15 +1,14 @@
 """Where a supervisor takes orders: a unix socket for this host, TLS for the site's others.
 
 The socket is its owner's alone (0600), so who can open it may give orders. From another host
-comes a Hello with the site's token first, over TLS with certificates of the site's CA both
-ways. A connection has one order; what it says is answered while it is carried out, and it is
-carried out whether or not anybody still listens.
+comes proof of the site's token first, over TLS with certificates of the site's CA both ways. A
+connection has one order; what it says is answered while it is carried out, and it is carried
+out whether or not anybody still listens.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import logging
 import os
 import socket
@@ -22,6 +21,7 @@ from gevent.queue import Queue
 from gevent.server import StreamServer
 
 from app.settings import Settings
+from app.wire.connection import admit, proves
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
 from app.wire.messages_pb2 import (
     Done,
@@ -53,9 +53,14 @@ class Control:
     """Listens from `start` to `stop`."""
 
     def __init__(
-        self, *, operations: Operations, settings: Settings, token: str, context: Context
+        self,
+        *,
+        operations: Operations,
+        settings: Settings,
+        token: Callable[[], str],
+        context: Context,
     ) -> None:
-        """`token`: the site's; `context`: a server's."""
+        """`token`: the site's, as it is now; `context`: a server's."""
         self._operations = operations
         self._wire = settings.wire
         self._token = token
@@ -122,9 +127,11 @@ class Control:
         self._converse(stream)
 
     def _welcome(self, stream: Stream) -> None:
-        hello = stream.expect_hello(self._wire.hello_seconds)
-        if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
-            raise ProtocolError("not the token of this site")
+        admit(
+            stream,
+            has_token=lambda hello, question: proves(hello, question, self._token()),
+            seconds=self._wire.hello_seconds,
+        )
         host = self._operations.settings.host_name
         ours = Hello(version=PROTOCOL_VERSION, node=host, role="supervisor")
         stream.send(Message(hello=ours))

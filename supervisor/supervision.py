@@ -62,7 +62,7 @@ class Supervision:
         self._control = Control(
             operations=self._operations,
             settings=settings,
-            token=site_token(settings.data_dir),
+            token=lambda: site_token(settings.data_dir),
             context=server_context(certs.identity(settings)),
         )
         self._watch: WatchedFile | None = None

@@ -56,7 +56,7 @@ class Host:
         self.control = Control(
             operations=self.operations,
             settings=settings,
-            token=TOKEN,
+            token=lambda: TOKEN,
             context=server_context(certs.identity(settings)),
         )
         self.control.start()

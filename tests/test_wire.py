@@ -19,7 +19,7 @@ from app.wire.messages_pb2 import Execute, Hello, Interrupt, Message, Ping
 from app.wire.stream import Stream
 
 MESSAGES = (
-    Message(hello=Hello(version=1, token="t", node="n", role="app")),
+    Message(hello=Hello(version=1, node="n", role="app")),
     Message(ping=Ping()),
     Message(channel=300, execute=Execute(run="r", cell="c", code="π = 1\n" * 100)),
 )

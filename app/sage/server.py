@@ -1,22 +1,18 @@
 """The sage server: the pool behind mutual TLS, for the app servers of the site.
 
-A connection begins with a Hello each way, the caller's with the site's token. After that,
-each channel of it is one viewer; messages that can't be followed are refused on the channel
-they came on, and the connection goes on.
+Each channel of a connection is one viewer; messages that can't be followed are refused on the
+channel they came on, and the connection goes on.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hmac
-import logging
-import socket
 import uuid
 from collections.abc import Callable
 
 import gevent
-from gevent.server import StreamServer
 
+from app.listener import Listener
 from app.sage.evaluation import Evaluator
 from app.sage.places import Person
 from app.sage.pool import Pool, PoolError
@@ -24,12 +20,11 @@ from app.sage.session import Session
 from app.sage.updates import BadUpdate
 from app.sage.viewer import Viewer
 from app.settings import Settings
-from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
+from app.token import Tokens
+from app.wire.decoder import PROTOCOL_VERSION, Malformed
 from app.wire.messages_pb2 import Draining, FileData, Gone, Hello, Message, Refused
 from app.wire.stream import Stream
 from app.wire.tls import Context
-
-log = logging.getLogger(__name__)
 
 
 class Unacceptable(Exception):
@@ -42,26 +37,29 @@ class Unacceptable(Exception):
 
 class SageServer:
     def __init__(
-        self, *, pool: Pool, settings: Settings, token: str, context: Context
+        self, *, pool: Pool, settings: Settings, tokens: Tokens, context: Context
     ) -> None:
         self._pool = pool
-        self._settings = settings
-        self._token = token
-        self._context = context
+        self._window = settings.wire.window
         self._evaluator = Evaluator(pool=pool, settings=settings.service)
         self._node = f"{settings.sage.host}:{settings.sage.port}"
         self._streams: set[Stream] = set()
         self._is_draining = False
-        self._server = StreamServer(
-            (settings.sage.host, settings.sage.port), self._serve, backlog=1024
+        self._listener = Listener(
+            host=settings.sage.host,
+            port=settings.sage.port,
+            tokens=tokens,
+            context=context,
+            wire=settings.wire,
+            serve=self._serve,
         )
 
     def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
-        self._server.start()
+        self._listener.start()
 
     def stop(self) -> None:
-        self._server.stop(timeout=1)
+        self._listener.stop()
 
     def drain(self) -> None:
         """Tell all app servers that sessions shall begin elsewhere."""
@@ -69,44 +67,7 @@ class SageServer:
         for stream in list(self._streams):
             gevent.spawn(_say_draining, stream)
 
-    def _serve(self, raw: socket.socket, address: tuple[str, int]) -> None:
-        """One connection, from its first byte; a silent caller is not waited for long."""
-        raw.settimeout(self._settings.wire.hello_seconds)
-        try:
-            secured = self._context.current().wrap_socket(raw, server_side=True)
-        except OSError as error:
-            log.info("%s:%d: no TLS: %s", *address[:2], error)
-            raw.close()
-            return
-        stream = Stream(
-            secured,
-            max_message=self._settings.wire.max_message,
-            silence=self._settings.wire.silence,
-        )
-        try:
-            self._welcome(stream)
-            self._streams.add(stream)
-            if self._is_draining:
-                _say_draining(stream)
-            window = self._settings.wire.window
-            Connection(stream, self._pool, self._evaluator, window).serve()
-        except ProtocolError as error:
-            log.warning("%s:%d: %s", *address[:2], error)
-            self._part(stream, str(error))
-        except OSError as error:
-            log.info("%s:%d: %s", *address[:2], error)
-        finally:
-            self._streams.discard(stream)
-            stream.close()
-
-    def _welcome(self, stream: Stream) -> None:
-        hello = stream.expect_hello(self._settings.wire.hello_seconds)
-        if hello.version != PROTOCOL_VERSION:
-            raise ProtocolError(
-                f"protocol version {hello.version}; this server speaks {PROTOCOL_VERSION}"
-            )
-        if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
-            raise ProtocolError("not the token of this site")
+    def _serve(self, stream: Stream, hello: Hello) -> None:
         ours = Hello(
             version=PROTOCOL_VERSION,
             node=self._node,
@@ -115,14 +76,13 @@ class SageServer:
             language=self._pool.language,
         )
         stream.send(Message(hello=ours))
-
-    def _part(self, stream: Stream, reason: str) -> None:
-        """Say why before hanging up, if the caller still listens."""
+        self._streams.add(stream)
         try:
-            with gevent.Timeout(1):
-                stream.send(Message(refused=Refused(reason=reason)))
-        except (OSError, gevent.Timeout):
-            pass
+            if self._is_draining:
+                _say_draining(stream)
+            Connection(stream, self._pool, self._evaluator, self._window).serve()
+        finally:
+            self._streams.discard(stream)
 
 
 class Connection:

@@ -10,6 +10,7 @@ from app.db import Database
 from app.evaluations import Evaluations
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
+from app.token import Tokens
 from app.web import files, pages, service, static_files, status
 from app.web.access import Access
 from app.web.forwarded import Forwarded
@@ -25,9 +26,9 @@ def create_app(
     evaluations: Evaluations,
     sockets: Sockets,
     snapshot: Callable[[], Snapshot],
-    token: str,
+    tokens: Tokens,
 ) -> flask.Flask:
-    """The Flask application. `token`: the site's, for its own tools."""
+    """The Flask application."""
     app = flask.Flask(
         "salvus",
         root_path=str(ROOT / "app"),
@@ -35,7 +36,7 @@ def create_app(
         template_folder="templates",
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
-    app.before_request(Access(database=database, settings=settings, token=token).check)
+    app.before_request(Access(database=database, settings=settings, tokens=tokens).check)
     static_files.register(app)
     pages.register(app, database=database, settings=settings)
     files.register(app, database=database, sessions=sessions)

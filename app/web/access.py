@@ -7,7 +7,6 @@ good; others are told that the database can't be reached.
 
 from __future__ import annotations
 
-import hmac
 from urllib.parse import urlencode
 
 import flask
@@ -17,6 +16,7 @@ from app import accounts
 from app.accounts import Account
 from app.db import Database, Unavailable
 from app.settings import Settings
+from app.token import Tokens
 
 OPEN_TO_ALL = ("alive", "static")
 OPEN_TO_TOOLS = ("status", "service")
@@ -25,12 +25,11 @@ SEEN_LIMIT = 10_000  # cookies remembered
 
 
 class Access:
-    def __init__(self, *, database: Database, settings: Settings, token: str) -> None:
-        """`token`: the site's."""
+    def __init__(self, *, database: Database, settings: Settings, tokens: Tokens) -> None:
         self._database = database
         self._days = settings.app.sign_in_days
         self._cookie = f"salvus-{settings.site.name}"
-        self._token = token
+        self._tokens = tokens
         self._seen: dict[str, Account] = {}  # by secret
 
     def check(self) -> ResponseReturnValue | None:
@@ -56,7 +55,7 @@ class Access:
 
     def _is_tool(self, request: flask.Request) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        return scheme == "Bearer" and hmac.compare_digest(given.encode(), self._token.encode())
+        return scheme == "Bearer" and self._tokens.accepts(given)
 
     def _sign_in(self, request: flask.Request) -> ResponseReturnValue:
         with self._database.transaction() as cursor:

@@ -85,22 +85,30 @@ class Stream:
                 pass
 
     def expect_hello(self, seconds: float) -> Hello:
-        """The peer's first message, within `seconds`. Raises ProtocolError."""
+        """The peer's hello, which must come next. Raises ProtocolError."""
+        return self.expect("hello", seconds).hello
+
+    def expect(self, kind: str, seconds: float) -> Message:
+        """The next message, which must be of `kind` and come within `seconds`.
+
+        Raises ProtocolError.
+        """
         usual = self._socket.gettimeout()
         self._socket.settimeout(seconds)
         try:
             first = self.receive()
         except (TimeoutError, Malformed) as error:
-            raise ProtocolError(f"no hello: {error}") from None
+            raise ProtocolError(f"no {kind}: {error}") from None
         finally:
             self._socket.settimeout(usual)
         if first is None:
-            raise ProtocolError("the peer hung up before its hello")
-        if first.message.WhichOneof("body") == "refused":
+            raise ProtocolError(f"the peer hung up before its {kind}")
+        found = first.message.WhichOneof("body")
+        if found == "refused":
             raise ProtocolError(f"refused: {first.message.refused.reason}")
-        if first.message.WhichOneof("body") != "hello":
-            raise ProtocolError("the first message was no hello")
-        return first.message.hello
+        if found != kind:
+            raise ProtocolError(f"the first message was no {kind}")
+        return first.message
 
     def close(self) -> None:
         """End the stream; a greenlet that waits in `receive` gets its end."""

@@ -10,6 +10,7 @@ import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,12 @@ class Context:
         except OSError as error:
             log.warning("%s: still using the certificate before: %s", self._identity.ca, error)
         return self._context
+
+
+def names_of(secured: ssl.SSLSocket) -> tuple[str, ...]:
+    """The host names and addresses that the peer's certificate is for."""
+    certificate: dict[str, Any] = dict(secured.getpeercert() or {})
+    return tuple(str(value) for _, value in certificate.get("subjectAltName", ()))
 
 
 def server_context(identity: Identity) -> Context:

@@ -20,7 +20,7 @@ import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/code
  * Describes the file messages.proto.
  */
 export const file_messages = /*@__PURE__*/
-  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIsEMCgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIgCgZhY3RpdmUYDiABKAsyDi5zYWx2dXMuQWN0aXZlSAASIgoHZXhlY3V0ZRgUIAEoCzIPLnNhbHZ1cy5FeGVjdXRlSAASIAoGY2FuY2VsGBUgASgLMg4uc2FsdnVzLkNhbmNlbEgAEiYKCWludGVycnVwdBgWIAEoCzIRLnNhbHZ1cy5JbnRlcnJ1cHRIABIiCgdyZXN0YXJ0GBcgASgLMg8uc2FsdnVzLlJlc3RhcnRIABIkCghjb21wbGV0ZRgYIAEoCzIQLnNhbHZ1cy5Db21wbGV0ZUgAEiIKB2luc3BlY3QYGSABKAsyDy5zYWx2dXMuSW5zcGVjdEgAEikKC2lucHV0X3JlcGx5GBogASgLMhIuc2FsdnVzLklucHV0UmVwbHlIABIgCgZ1cGRhdGUYGyABKAsyDi5zYWx2dXMuVXBkYXRlSAASGgoDZW5kGBwgASgLMgsuc2FsdnVzLkVuZEgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABIeCgV1c2FnZRgiIAEoCzINLnNhbHZ1cy5Vc2FnZUgAEiYKCXdvcmtzaGVldBgoIAEoCzIRLnNhbHZ1cy5Xb3Jrc2hlZXRIABIlCglzYXZlX2NlbGwYKSABKAsyEC5zYWx2dXMuU2F2ZUNlbGxIABInCgpjZWxsX3NhdmVkGCogASgLMhEuc2FsdnVzLkNlbGxTYXZlZEgAEhwKBGNlbGwYKyABKAsyDC5zYWx2dXMuQ2VsbEgAEiAKBnNhdmluZxgsIAEoCzIOLnNhbHZ1cy5TYXZpbmdIABIkCghldmFsdWF0ZRgtIAEoCzIQLnNhbHZ1cy5FdmFsdWF0ZUgAEiYKCWV2YWx1YXRlZBguIAEoCzIRLnNhbHZ1cy5FdmFsdWF0ZWRIABIlCglyZWFkX2ZpbGUYLyABKAsyEC5zYWx2dXMuUmVhZEZpbGVIABIlCglmaWxlX2RhdGEYMCABKAsyEC5zYWx2dXMuRmlsZURhdGFIABIcCgRmb3JrGDIgASgLMgwuc2FsdnVzLkZvcmtIABIgCgZmb3JrZWQYMyABKAsyDi5zYWx2dXMuRm9ya2VkSAASIAoGc2lnbmFsGDQgASgLMg4uc2FsdnVzLlNpZ25hbEgAEiAKBmV4aXRlZBg1IAEoCzIOLnNhbHZ1cy5FeGl0ZWRIABIeCgVyZWFkeRg2IAEoCzINLnNhbHZ1cy5SZWFkeUgAEiAKBm9wZW5lZBg8IAEoCzIOLnNhbHZ1cy5PcGVuZWRIABIfCgVvcmRlchjIASABKAsyDS5zYWx2dXMuT3JkZXJIABIqCgtob3N0X3JlcG9ydBjJASABKAsyEi5zYWx2dXMuSG9zdFJlcG9ydEgAEiUKCHByb2dyZXNzGMoBIAEoCzIQLnNhbHZ1cy5Qcm9ncmVzc0gAEiQKCGxvZ190ZXh0GMsBIAEoCzIPLnNhbHZ1cy5Mb2dUZXh0SAASHQoEZG9uZRjMASABKAsyDC5zYWx2dXMuRG9uZUgAEiUKCGRyYWluaW5nGM0BIAEoCzIQLnNhbHZ1cy5EcmFpbmluZ0gAQgYKBGJvZHkivgEKBUhlbGxvEg8KB3ZlcnNpb24YASABKA0SDQoFdG9rZW4YAiABKAkSDAoEbm9kZRgDIAEoCRIMCgRyb2xlGAQgASgJEjMKC3Byb3RlY3Rpb25zGAUgAygLMh4uc2FsdnVzLkhlbGxvLlByb3RlY3Rpb25zRW50cnkSEAoIbGFuZ3VhZ2UYBiABKAkaMgoQUHJvdGVjdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIigKB1JlZnVzZWQSDgoGcmVhc29uGAEgASgJEg0KBWFib3V0GAIgASgJIgYKBFBpbmciBgoEUG9uZyJsCgZBdHRhY2gSEQoJd29ya3NoZWV0GAEgASgJEg8KB3Nlc3Npb24YAiABKAkSDQoFYWZ0ZXIYAyABKAQSEAoIY29tcGxldGUYBCABKAgSDwoHYWNjb3VudBgFIAEoCRIMCgRraW5kGAYgASgJIggKBkFjdGl2ZSIGCgRHb25lIggKBkRldGFjaCIjCgNBY2sSDwoHc2Vzc2lvbhgBIAEoCRILCgNzZXEYAiABKAQiMgoHRXhlY3V0ZRILCgNydW4YASABKAkSDAoEY2VsbBgCIAEoCRIMCgRjb2RlGAMgASgJIhUKBkNhbmNlbBILCgNydW4YASABKAkiGAoJSW50ZXJydXB0EgsKA3J1bhgBIAEoCSIJCgdSZXN0YXJ0IjkKCENvbXBsZXRlEg8KB3JlcXVlc3QYASABKAkSDAoEY29kZRgCIAEoCRIOCgZjdXJzb3IYAyABKA0iSAoHSW5zcGVjdBIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNEg4KBnNvdXJjZRgEIAEoCCInCgpJbnB1dFJlcGx5EgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIkcKBlVwZGF0ZRILCgNydW4YASABKAkSEAoIaW50ZXJhY3QYAiABKAkSDgoGbnVtYmVyGAMgASgEEg4KBnZhbHVlcxgEIAEoCSIFCgNFbmQikgQKBUZyYW1lEg8KB3Nlc3Npb24YASABKAkSCwoDcnVuGAIgASgJEgsKA3NlcRgDIAEoBBIMCgRhcmVhGAQgASgJEg4KBnVwZGF0ZRgFIAEoBBIgCgZxdWV1ZWQYCiABKAsyDi5zYWx2dXMuUXVldWVkSAASIgoHc3RhcnRlZBgLIAEoCzIPLnNhbHZ1cy5TdGFydGVkSAASIAoGc3RyZWFtGAwgASgLMg4uc2FsdnVzLlN0cmVhbUgAEiAKBmJ1bmRsZRgNIAEoCzIOLnNhbHZ1cy5CdW5kbGVIABImCgl0cmFjZWJhY2sYDiABKAsyES5zYWx2dXMuVHJhY2ViYWNrSAASHgoFY2xlYXIYDyABKAsyDS5zYWx2dXMuQ2xlYXJIABItCg1pbnB1dF9yZXF1ZXN0GBAgASgLMhQuc2FsdnVzLklucHV0UmVxdWVzdEgAEiYKCXRydW5jYXRlZBgRIAEoCzIRLnNhbHZ1cy5UcnVuY2F0ZWRIABIkCghmaW5pc2hlZBgSIAEoCzIQLnNhbHZ1cy5GaW5pc2hlZEgAEiQKCGludGVyYWN0GBMgASgLMhAuc2FsdnVzLkludGVyYWN0SAASIAoGdmFsdWVzGBQgASgLMg4uc2FsdnVzLlZhbHVlc0gAEh4KBWZpbGVzGBUgASgLMg0uc2FsdnVzLkZpbGVzSABCCQoHY29udGVudCJFCgZRdWV1ZWQSDAoEY2VsbBgBIAEoCRIMCgRjb2RlGAIgASgJEhEKCXdvcmtzaGVldBgDIAEoCRIMCgR0aW1lGAQgASgBIhcKB1N0YXJ0ZWQSDAoEdGltZRgBIAEoASJZCgZTdHJlYW0SIQoEbmFtZRgBIAEoDjITLnNhbHZ1cy5TdHJlYW0uTmFtZRIMCgR0ZXh0GAIgASgJIh4KBE5hbWUSCgoGU1RET1VUEAASCgoGU1RERVJSEAEiYAoGQnVuZGxlEiIKBXBhcnRzGAEgAygLMhMuc2FsdnVzLkJ1bmRsZS5QYXJ0Eg4KBnJlc3VsdBgCIAEoCBoiCgRQYXJ0EgwKBHR5cGUYASABKAkSDAoEZGF0YRgCIAEoDCJFCglUcmFjZWJhY2sSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRIMCgR0ZXh0GAMgASgJEg0KBXNob3J0GAQgASgJIhUKBUNsZWFyEgwKBHdhaXQYASABKAgiMAoMSW5wdXRSZXF1ZXN0Eg4KBnByb21wdBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCCIrCglUcnVuY2F0ZWQSDQoFbGltaXQYASABKAQSDwoHc2Vzc2lvbhgCIAEoCCK4AQoISW50ZXJhY3QSCgoCaWQYASABKAkSKgoIY29udHJvbHMYAiADKAsyGC5zYWx2dXMuSW50ZXJhY3QuQ29udHJvbBIOCgZtYW51YWwYAyABKAgSDgoGbGF5b3V0GAQgASgJGlQKB0NvbnRyb2wSDAoEbmFtZRgBIAEoCRINCgVsYWJlbBgCIAEoCRIMCgRraW5kGAMgASgJEg8KB29wdGlvbnMYBCABKAkSDQoFdmFsdWUYBSABKAkiGAoGVmFsdWVzEg4KBnZhbHVlcxgBIAEoCSJcCgVGaWxlcxIhCgVmaWxlcxgBIAMoCzISLnNhbHZ1cy5GaWxlcy5GaWxlEgwKBG1vcmUYAiABKA0aIgoERmlsZRIMCgRwYXRoGAEgASgJEgwKBHNpemUYAiABKAQiqQEKCEZpbmlzaGVkEicKBnN0YXR1cxgBIAEoDjIXLnNhbHZ1cy5GaW5pc2hlZC5TdGF0dXMSDgoGcmVhc29uGAIgASgJEgwKBHRpbWUYAyABKAESDwoHc2Vjb25kcxgEIAEoASJFCgZTdGF0dXMSBgoCT0sQABIJCgVFUlJPUhABEg8KC0lOVEVSUlVQVEVEEAISDQoJQ0FOQ0VMTEVEEAMSCAoERElFRBAEIuIBCgVTdGF0ZRIgCgRraW5kGAEgASgOMhIuc2FsdnVzLlN0YXRlLktpbmQSDwoHc2Vzc2lvbhgCIAEoCRIOCgZyZWFzb24YAyABKAkSCwoDcnVuGAQgASgJEhAKCGxhbmd1YWdlGAUgASgJEgwKBHRpbWUYBiABKAESDQoFcGxhY2UYByABKA0SDwoHZW5kc19pbhgIIAEoASJJCgRLaW5kEggKBE5PTkUQABIMCghTVEFSVElORxABEggKBElETEUQAhIICgRCVVNZEAMSCAoEREVBRBAEEgsKB1dBSVRJTkcQBSLAAQoFVXNhZ2USDwoHc2Vzc2lvbhgBIAEoCRIjCgZtZXRlcnMYAiADKAsyEy5zYWx2dXMuVXNhZ2UuTWV0ZXIaVgoFTWV0ZXISDAoEd2hhdBgBIAEoCRIMCgR1c2VkGAIgASgBEg8KB2FsbG93ZWQYAyABKAESIAoEdW5pdBgEIAEoDjISLnNhbHZ1cy5Vc2FnZS5Vbml0IikKBFVuaXQSCQoFQ09VTlQQABIJCgVCWVRFUxABEgsKB1NFQ09ORFMQAiJsCg1Db21wbGV0ZVJlcGx5Eg8KB3JlcXVlc3QYASABKAkSDQoFc3RhcnQYAiABKA0SCwoDZW5kGAMgASgNEg8KB21hdGNoZXMYBCADKAkSDAoEYnVzeRgFIAEoCBIPCgdwYXJ0aWFsGAYgASgIIlsKDEluc3BlY3RSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBWZvdW5kGAIgASgIEgwKBHRleHQYAyABKAkSDAoEYnVzeRgEIAEoCBIPCgdwYXJ0aWFsGAUgASgIIlMKCVdvcmtzaGVldBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRIbCgVjZWxscxgDIAMoCzIMLnNhbHZ1cy5DZWxsEg4KBnN0b3JlZBgEIAEoCCJRCgRDZWxsEgoKAmlkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgBEgwKBGNvZGUYAyABKAkSEAoIcmV2aXNpb24YBCABKAQSCwoDcnVuGAUgASgJIjYKCFNhdmVDZWxsEgoKAmlkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgBEgwKBGNvZGUYAyABKAkiKQoJQ2VsbFNhdmVkEgoKAmlkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIikKBlNhdmluZxIPCgdkZWxheWVkGAEgASgIEg4KBnJlYXNvbhgCIAEoCSJICghFdmFsdWF0ZRIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDwoHc2Vjb25kcxgDIAEoARIMCgRraW5kGAQgASgJIskBCglFdmFsdWF0ZWQSDwoHcmVxdWVzdBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEg4KBnN0ZG91dBgDIAEoCRIOCgZzdGRlcnIYBCABKAkSJAoJdHJhY2ViYWNrGAUgASgLMhEuc2FsdnVzLlRyYWNlYmFjaxIPCgdmYWlsdXJlGAYgASgJEhAKCGxhbmd1YWdlGAcgASgJEhEKCXRydW5jYXRlZBgIIAEoCBIeCgZyZXN1bHQYCSABKAsyDi5zYWx2dXMuQnVuZGxlIkwKCFJlYWRGaWxlEg8KB3JlcXVlc3QYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZvZmZzZXQYAyABKAQSEQoJd29ya3NoZWV0GAQgASgJIkgKCEZpbGVEYXRhEg8KB3JlcXVlc3QYASABKAkSDAoEZGF0YRgCIAEoDBIMCgRzaXplGAMgASgEEg8KB2ZhaWx1cmUYBCABKAkiZgoERm9yaxIPCgdzZXNzaW9uGAEgASgJEgwKBG1hcmsYAiABKAwSDgoGbnVtYmVyGAMgASgNEh4KBmJvdW5kcxgEIAEoCzIOLnNhbHZ1cy5Cb3VuZHMSDwoHY2dyb3VwcxgFIAEoDSJqCgZCb3VuZHMSDgoGbWVtb3J5GAEgASgEEhEKCXByb2Nlc3NlcxgCIAEoBBINCgVmaWxlcxgDIAEoBBIMCgRkaXNrGAQgASgEEg8KB2VudHJpZXMYBSABKAQSDwoHbmV0d29yaxgGIAEoCCImCgZGb3JrZWQSDwoHc2Vzc2lvbhgBIAEoCRILCgNwaWQYAiABKA0iKQoGU2lnbmFsEg8KB3Nlc3Npb24YASABKAkSDgoGbnVtYmVyGAIgASgNIikKBkV4aXRlZBIPCgdzZXNzaW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCSKiAQoFUmVhZHkSEAoIbGFuZ3VhZ2UYASABKAkSDwoHd2FybmluZxgCIAEoCRIzCgtwcm90ZWN0aW9ucxgDIAMoCzIeLnNhbHZ1cy5SZWFkeS5Qcm90ZWN0aW9uc0VudHJ5Eg0KBWZpbGVzGAQgAygJGjIKEFByb3RlY3Rpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ7CgZPcGVuZWQSDwoHc2Vzc2lvbhgBIAEoCRIRCgl3b3Jrc2hlZXQYAiABKAkSDgoGc2VydmVyGAMgASgJEhAKCGxhbmd1YWdlGAQgASgJEgwKBHRpbWUYBSABKAESDwoHYWNjb3VudBgGIAEoCRIMCgRraW5kGAcgASgJIgoKCERyYWluaW5nIrMBCgVPcmRlchIgCgR2ZXJiGAEgASgOMhIuc2FsdnVzLk9yZGVyLlZlcmISEAoIc2VydmljZXMYAiADKAkSCwoDbm93GAMgASgIEg0KBWxpbmVzGAQgASgNEg4KBmZvbGxvdxgFIAEoCCJKCgRWZXJiEgoKBlNUQVRVUxAAEgkKBVNUQVJUEAESCAoEU1RPUBACEgsKB1JFU1RBUlQQAxIKCgZSRUxPQUQQBBIICgRMT0dTEAUimwIKCkhvc3RSZXBvcnQSDAoEaG9zdBgBIAEoCRILCgNwaWQYAiABKA0SDwoHc2Vjb25kcxgDIAEoARIsCghzZXJ2aWNlcxgEIAMoCzIaLnNhbHZ1cy5Ib3N0UmVwb3J0LlNlcnZpY2USDwoHbm90aWNlcxgFIAMoCRqhAQoHU2VydmljZRIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBndhbnRlZBgFIAEoCBILCgNwaWQYBiABKA0SDwoHYWRkcmVzcxgHIAEoCRIMCgRwb3J0GAggASgNEg8KB3NlY29uZHMYCSABKAESDgoGZGVhdGhzGAogASgNIjoKCFByb2dyZXNzEg8KB3NlcnZpY2UYASABKAkSDQoFc3RhdGUYAiABKAkSDgoGcmVhc29uGAMgASgJIigKB0xvZ1RleHQSDwoHc2VydmljZRgBIAEoCRIMCgR0ZXh0GAIgASgMIhcKBERvbmUSDwoHZmFpbHVyZRgBIAEoCWIGcHJvdG8z");
+  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIvQNCgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIgCgZhY3RpdmUYDiABKAsyDi5zYWx2dXMuQWN0aXZlSAASIgoHZXhlY3V0ZRgUIAEoCzIPLnNhbHZ1cy5FeGVjdXRlSAASIAoGY2FuY2VsGBUgASgLMg4uc2FsdnVzLkNhbmNlbEgAEiYKCWludGVycnVwdBgWIAEoCzIRLnNhbHZ1cy5JbnRlcnJ1cHRIABIiCgdyZXN0YXJ0GBcgASgLMg8uc2FsdnVzLlJlc3RhcnRIABIkCghjb21wbGV0ZRgYIAEoCzIQLnNhbHZ1cy5Db21wbGV0ZUgAEiIKB2luc3BlY3QYGSABKAsyDy5zYWx2dXMuSW5zcGVjdEgAEikKC2lucHV0X3JlcGx5GBogASgLMhIuc2FsdnVzLklucHV0UmVwbHlIABIgCgZ1cGRhdGUYGyABKAsyDi5zYWx2dXMuVXBkYXRlSAASGgoDZW5kGBwgASgLMgsuc2FsdnVzLkVuZEgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABIeCgV1c2FnZRgiIAEoCzINLnNhbHZ1cy5Vc2FnZUgAEiYKCXdvcmtzaGVldBgoIAEoCzIRLnNhbHZ1cy5Xb3Jrc2hlZXRIABIlCglzYXZlX2NlbGwYKSABKAsyEC5zYWx2dXMuU2F2ZUNlbGxIABInCgpjZWxsX3NhdmVkGCogASgLMhEuc2FsdnVzLkNlbGxTYXZlZEgAEhwKBGNlbGwYKyABKAsyDC5zYWx2dXMuQ2VsbEgAEiAKBnNhdmluZxgsIAEoCzIOLnNhbHZ1cy5TYXZpbmdIABIkCghldmFsdWF0ZRgtIAEoCzIQLnNhbHZ1cy5FdmFsdWF0ZUgAEiYKCWV2YWx1YXRlZBguIAEoCzIRLnNhbHZ1cy5FdmFsdWF0ZWRIABIlCglyZWFkX2ZpbGUYLyABKAsyEC5zYWx2dXMuUmVhZEZpbGVIABIlCglmaWxlX2RhdGEYMCABKAsyEC5zYWx2dXMuRmlsZURhdGFIABIcCgRmb3JrGDIgASgLMgwuc2FsdnVzLkZvcmtIABIgCgZmb3JrZWQYMyABKAsyDi5zYWx2dXMuRm9ya2VkSAASIAoGc2lnbmFsGDQgASgLMg4uc2FsdnVzLlNpZ25hbEgAEiAKBmV4aXRlZBg1IAEoCzIOLnNhbHZ1cy5FeGl0ZWRIABIeCgVyZWFkeRg2IAEoCzINLnNhbHZ1cy5SZWFkeUgAEiAKBm9wZW5lZBg8IAEoCzIOLnNhbHZ1cy5PcGVuZWRIABIfCgVvcmRlchjIASABKAsyDS5zYWx2dXMuT3JkZXJIABIqCgtob3N0X3JlcG9ydBjJASABKAsyEi5zYWx2dXMuSG9zdFJlcG9ydEgAEiUKCHByb2dyZXNzGMoBIAEoCzIQLnNhbHZ1cy5Qcm9ncmVzc0gAEiQKCGxvZ190ZXh0GMsBIAEoCzIPLnNhbHZ1cy5Mb2dUZXh0SAASHQoEZG9uZRjMASABKAsyDC5zYWx2dXMuRG9uZUgAEiUKCGRyYWluaW5nGM0BIAEoCzIQLnNhbHZ1cy5EcmFpbmluZ0gAEicKCWNoYWxsZW5nZRisAiABKAsyES5zYWx2dXMuQ2hhbGxlbmdlSAASGwoDYnllGK0CIAEoCzILLnNhbHZ1cy5CeWVIABIjCgdkZWxpdmVyGLYCIAEoCzIPLnNhbHZ1cy5EZWxpdmVySAASIwoHcmVhY2hlZBi3AiABKAsyDy5zYWx2dXMuUmVhY2hlZEgAEiEKBm5vdGljZRjAAiABKAsyDi5zYWx2dXMuTm90aWNlSABCBgoEYm9keSLEAQoFSGVsbG8SDwoHdmVyc2lvbhgBIAEoDRIMCgRub2RlGAMgASgJEgwKBHJvbGUYBCABKAkSMwoLcHJvdGVjdGlvbnMYBSADKAsyHi5zYWx2dXMuSGVsbG8uUHJvdGVjdGlvbnNFbnRyeRIQCghsYW5ndWFnZRgGIAEoCRINCgVwcm9vZhgHIAEoDBoyChBQcm90ZWN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFKBAgCEAMiHQoJQ2hhbGxlbmdlEhAKCHF1ZXN0aW9uGAEgASgMIgUKA0J5ZSIoCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCRINCgVhYm91dBgCIAEoCSIGCgRQaW5nIgYKBFBvbmcibAoGQXR0YWNoEhEKCXdvcmtzaGVldBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg0KBWFmdGVyGAMgASgEEhAKCGNvbXBsZXRlGAQgASgIEg8KB2FjY291bnQYBSABKAkSDAoEa2luZBgGIAEoCSIICgZBY3RpdmUiBgoER29uZSIICgZEZXRhY2giIwoDQWNrEg8KB3Nlc3Npb24YASABKAkSCwoDc2VxGAIgASgEIjIKB0V4ZWN1dGUSCwoDcnVuGAEgASgJEgwKBGNlbGwYAiABKAkSDAoEY29kZRgDIAEoCSIVCgZDYW5jZWwSCwoDcnVuGAEgASgJIhgKCUludGVycnVwdBILCgNydW4YASABKAkiCQoHUmVzdGFydCI5CghDb21wbGV0ZRIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNIkgKB0luc3BlY3QSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg4KBmN1cnNvchgDIAEoDRIOCgZzb3VyY2UYBCABKAgiJwoKSW5wdXRSZXBseRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSJHCgZVcGRhdGUSCwoDcnVuGAEgASgJEhAKCGludGVyYWN0GAIgASgJEg4KBm51bWJlchgDIAEoBBIOCgZ2YWx1ZXMYBCABKAkiBQoDRW5kIpIECgVGcmFtZRIPCgdzZXNzaW9uGAEgASgJEgsKA3J1bhgCIAEoCRILCgNzZXEYAyABKAQSDAoEYXJlYRgEIAEoCRIOCgZ1cGRhdGUYBSABKAQSIAoGcXVldWVkGAogASgLMg4uc2FsdnVzLlF1ZXVlZEgAEiIKB3N0YXJ0ZWQYCyABKAsyDy5zYWx2dXMuU3RhcnRlZEgAEiAKBnN0cmVhbRgMIAEoCzIOLnNhbHZ1cy5TdHJlYW1IABIgCgZidW5kbGUYDSABKAsyDi5zYWx2dXMuQnVuZGxlSAASJgoJdHJhY2ViYWNrGA4gASgLMhEuc2FsdnVzLlRyYWNlYmFja0gAEh4KBWNsZWFyGA8gASgLMg0uc2FsdnVzLkNsZWFySAASLQoNaW5wdXRfcmVxdWVzdBgQIAEoCzIULnNhbHZ1cy5JbnB1dFJlcXVlc3RIABImCgl0cnVuY2F0ZWQYESABKAsyES5zYWx2dXMuVHJ1bmNhdGVkSAASJAoIZmluaXNoZWQYEiABKAsyEC5zYWx2dXMuRmluaXNoZWRIABIkCghpbnRlcmFjdBgTIAEoCzIQLnNhbHZ1cy5JbnRlcmFjdEgAEiAKBnZhbHVlcxgUIAEoCzIOLnNhbHZ1cy5WYWx1ZXNIABIeCgVmaWxlcxgVIAEoCzINLnNhbHZ1cy5GaWxlc0gAQgkKB2NvbnRlbnQiRQoGUXVldWVkEgwKBGNlbGwYASABKAkSDAoEY29kZRgCIAEoCRIRCgl3b3Jrc2hlZXQYAyABKAkSDAoEdGltZRgEIAEoASIXCgdTdGFydGVkEgwKBHRpbWUYASABKAEiWQoGU3RyZWFtEiEKBG5hbWUYASABKA4yEy5zYWx2dXMuU3RyZWFtLk5hbWUSDAoEdGV4dBgCIAEoCSIeCgROYW1lEgoKBlNURE9VVBAAEgoKBlNUREVSUhABImAKBkJ1bmRsZRIiCgVwYXJ0cxgBIAMoCzITLnNhbHZ1cy5CdW5kbGUuUGFydBIOCgZyZXN1bHQYAiABKAgaIgoEUGFydBIMCgR0eXBlGAEgASgJEgwKBGRhdGEYAiABKAwiRQoJVHJhY2ViYWNrEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDAoEdGV4dBgDIAEoCRINCgVzaG9ydBgEIAEoCSIVCgVDbGVhchIMCgR3YWl0GAEgASgIIjAKDElucHV0UmVxdWVzdBIOCgZwcm9tcHQYASABKAkSEAoIcGFzc3dvcmQYAiABKAgiKwoJVHJ1bmNhdGVkEg0KBWxpbWl0GAEgASgEEg8KB3Nlc3Npb24YAiABKAgiuAEKCEludGVyYWN0EgoKAmlkGAEgASgJEioKCGNvbnRyb2xzGAIgAygLMhguc2FsdnVzLkludGVyYWN0LkNvbnRyb2wSDgoGbWFudWFsGAMgASgIEg4KBmxheW91dBgEIAEoCRpUCgdDb250cm9sEgwKBG5hbWUYASABKAkSDQoFbGFiZWwYAiABKAkSDAoEa2luZBgDIAEoCRIPCgdvcHRpb25zGAQgASgJEg0KBXZhbHVlGAUgASgJIhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASABKAkiXAoFRmlsZXMSIQoFZmlsZXMYASADKAsyEi5zYWx2dXMuRmlsZXMuRmlsZRIMCgRtb3JlGAIgASgNGiIKBEZpbGUSDAoEcGF0aBgBIAEoCRIMCgRzaXplGAIgASgEIqkBCghGaW5pc2hlZBInCgZzdGF0dXMYASABKA4yFy5zYWx2dXMuRmluaXNoZWQuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIMCgR0aW1lGAMgASgBEg8KB3NlY29uZHMYBCABKAEiRQoGU3RhdHVzEgYKAk9LEAASCQoFRVJST1IQARIPCgtJTlRFUlJVUFRFRBACEg0KCUNBTkNFTExFRBADEggKBERJRUQQBCLiAQoFU3RhdGUSIAoEa2luZBgBIAEoDjISLnNhbHZ1cy5TdGF0ZS5LaW5kEg8KB3Nlc3Npb24YAiABKAkSDgoGcmVhc29uGAMgASgJEgsKA3J1bhgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIMCgR0aW1lGAYgASgBEg0KBXBsYWNlGAcgASgNEg8KB2VuZHNfaW4YCCABKAEiSQoES2luZBIICgROT05FEAASDAoIU1RBUlRJTkcQARIICgRJRExFEAISCAoEQlVTWRADEggKBERFQUQQBBILCgdXQUlUSU5HEAUiwAEKBVVzYWdlEg8KB3Nlc3Npb24YASABKAkSIwoGbWV0ZXJzGAIgAygLMhMuc2FsdnVzLlVzYWdlLk1ldGVyGlYKBU1ldGVyEgwKBHdoYXQYASABKAkSDAoEdXNlZBgCIAEoARIPCgdhbGxvd2VkGAMgASgBEiAKBHVuaXQYBCABKA4yEi5zYWx2dXMuVXNhZ2UuVW5pdCIpCgRVbml0EgkKBUNPVU5UEAASCQoFQllURVMQARILCgdTRUNPTkRTEAIibAoNQ29tcGxldGVSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBXN0YXJ0GAIgASgNEgsKA2VuZBgDIAEoDRIPCgdtYXRjaGVzGAQgAygJEgwKBGJ1c3kYBSABKAgSDwoHcGFydGlhbBgGIAEoCCJbCgxJbnNwZWN0UmVwbHkSDwoHcmVxdWVzdBgBIAEoCRINCgVmb3VuZBgCIAEoCBIMCgR0ZXh0GAMgASgJEgwKBGJ1c3kYBCABKAgSDwoHcGFydGlhbBgFIAEoCCJTCglXb3Jrc2hlZXQSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSGwoFY2VsbHMYAyADKAsyDC5zYWx2dXMuQ2VsbBIOCgZzdG9yZWQYBCABKAgiUQoEQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgsKA3J1bhgFIAEoCSI2CghTYXZlQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJIikKCUNlbGxTYXZlZBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCIpCgZTYXZpbmcSDwoHZGVsYXllZBgBIAEoCBIOCgZyZWFzb24YAiABKAkiSAoIRXZhbHVhdGUSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB3NlY29uZHMYAyABKAESDAoEa2luZBgEIAEoCSLJAQoJRXZhbHVhdGVkEg8KB3JlcXVlc3QYASABKAkSDwoHc3VjY2VzcxgCIAEoCBIOCgZzdGRvdXQYAyABKAkSDgoGc3RkZXJyGAQgASgJEiQKCXRyYWNlYmFjaxgFIAEoCzIRLnNhbHZ1cy5UcmFjZWJhY2sSDwoHZmFpbHVyZRgGIAEoCRIQCghsYW5ndWFnZRgHIAEoCRIRCgl0cnVuY2F0ZWQYCCABKAgSHgoGcmVzdWx0GAkgASgLMg4uc2FsdnVzLkJ1bmRsZSJMCghSZWFkRmlsZRIPCgdyZXF1ZXN0GAEgASgJEgwKBHBhdGgYAiABKAkSDgoGb2Zmc2V0GAMgASgEEhEKCXdvcmtzaGVldBgEIAEoCSJICghGaWxlRGF0YRIPCgdyZXF1ZXN0GAEgASgJEgwKBGRhdGEYAiABKAwSDAoEc2l6ZRgDIAEoBBIPCgdmYWlsdXJlGAQgASgJImYKBEZvcmsSDwoHc2Vzc2lvbhgBIAEoCRIMCgRtYXJrGAIgASgMEg4KBm51bWJlchgDIAEoDRIeCgZib3VuZHMYBCABKAsyDi5zYWx2dXMuQm91bmRzEg8KB2Nncm91cHMYBSABKA0iagoGQm91bmRzEg4KBm1lbW9yeRgBIAEoBBIRCglwcm9jZXNzZXMYAiABKAQSDQoFZmlsZXMYAyABKAQSDAoEZGlzaxgEIAEoBBIPCgdlbnRyaWVzGAUgASgEEg8KB25ldHdvcmsYBiABKAgiJgoGRm9ya2VkEg8KB3Nlc3Npb24YASABKAkSCwoDcGlkGAIgASgNIikKBlNpZ25hbBIPCgdzZXNzaW9uGAEgASgJEg4KBm51bWJlchgCIAEoDSIpCgZFeGl0ZWQSDwoHc2Vzc2lvbhgBIAEoCRIOCgZyZWFzb24YAiABKAkiogEKBVJlYWR5EhAKCGxhbmd1YWdlGAEgASgJEg8KB3dhcm5pbmcYAiABKAkSMwoLcHJvdGVjdGlvbnMYAyADKAsyHi5zYWx2dXMuUmVhZHkuUHJvdGVjdGlvbnNFbnRyeRINCgVmaWxlcxgEIAMoCRoyChBQcm90ZWN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiewoGT3BlbmVkEg8KB3Nlc3Npb24YASABKAkSEQoJd29ya3NoZWV0GAIgASgJEg4KBnNlcnZlchgDIAEoCRIQCghsYW5ndWFnZRgEIAEoCRIMCgR0aW1lGAUgASgBEg8KB2FjY291bnQYBiABKAkSDAoEa2luZBgHIAEoCSIKCghEcmFpbmluZyKzAQoFT3JkZXISIAoEdmVyYhgBIAEoDjISLnNhbHZ1cy5PcmRlci5WZXJiEhAKCHNlcnZpY2VzGAIgAygJEgsKA25vdxgDIAEoCBINCgVsaW5lcxgEIAEoDRIOCgZmb2xsb3cYBSABKAgiSgoEVmVyYhIKCgZTVEFUVVMQABIJCgVTVEFSVBABEggKBFNUT1AQAhILCgdSRVNUQVJUEAMSCgoGUkVMT0FEEAQSCAoETE9HUxAFIpsCCgpIb3N0UmVwb3J0EgwKBGhvc3QYASABKAkSCwoDcGlkGAIgASgNEg8KB3NlY29uZHMYAyABKAESLAoIc2VydmljZXMYBCADKAsyGi5zYWx2dXMuSG9zdFJlcG9ydC5TZXJ2aWNlEg8KB25vdGljZXMYBSADKAkaoQEKB1NlcnZpY2USDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBXN0YXRlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZ3YW50ZWQYBSABKAgSCwoDcGlkGAYgASgNEg8KB2FkZHJlc3MYByABKAkSDAoEcG9ydBgIIAEoDRIPCgdzZWNvbmRzGAkgASgBEg4KBmRlYXRocxgKIAEoDSI6CghQcm9ncmVzcxIPCgdzZXJ2aWNlGAEgASgJEg0KBXN0YXRlGAIgASgJEg4KBnJlYXNvbhgDIAEoCSIoCgdMb2dUZXh0Eg8KB3NlcnZpY2UYASABKAkSDAoEdGV4dBgCIAEoDCIXCgREb25lEg8KB2ZhaWx1cmUYASABKAkipgEKB0RlbGl2ZXISDgoGbnVtYmVyGAEgASgEEhEKB2Jyb3dzZXIYAiABKAlIABIRCgdhY2NvdW50GAMgASgJSAASEwoJd29ya3NoZWV0GAQgASgJSAASEgoIZXZlcnlvbmUYBSABKAhIABIPCgd3aXRob3V0GAYgASgJEg8KB21lc3NhZ2UYByABKAwSDwoHaGFuZ191cBgIIAEoCEIJCgdhZGRyZXNzIisKB1JlYWNoZWQSDgoGbnVtYmVyGAEgASgEEhAKCGJyb3dzZXJzGAIgASgNIiQKBk5vdGljZRIMCgR0ZXh0GAEgASgJEgwKBHRpbWUYAiABKAFiBnByb3RvMw");
 
 /**
  * Describes the message salvus.Message.
@@ -37,157 +37,171 @@ export const HelloSchema = /*@__PURE__*/
   messageDesc(file_messages, 1);
 
 /**
+ * Describes the message salvus.Challenge.
+ * Use `create(ChallengeSchema)` to create a new message.
+ */
+export const ChallengeSchema = /*@__PURE__*/
+  messageDesc(file_messages, 2);
+
+/**
+ * Describes the message salvus.Bye.
+ * Use `create(ByeSchema)` to create a new message.
+ */
+export const ByeSchema = /*@__PURE__*/
+  messageDesc(file_messages, 3);
+
+/**
  * Describes the message salvus.Refused.
  * Use `create(RefusedSchema)` to create a new message.
  */
 export const RefusedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 2);
+  messageDesc(file_messages, 4);
 
 /**
  * Describes the message salvus.Ping.
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 3);
+  messageDesc(file_messages, 5);
 
 /**
  * Describes the message salvus.Pong.
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema = /*@__PURE__*/
-  messageDesc(file_messages, 4);
+  messageDesc(file_messages, 6);
 
 /**
  * Describes the message salvus.Attach.
  * Use `create(AttachSchema)` to create a new message.
  */
 export const AttachSchema = /*@__PURE__*/
-  messageDesc(file_messages, 5);
+  messageDesc(file_messages, 7);
 
 /**
  * Describes the message salvus.Active.
  * Use `create(ActiveSchema)` to create a new message.
  */
 export const ActiveSchema = /*@__PURE__*/
-  messageDesc(file_messages, 6);
+  messageDesc(file_messages, 8);
 
 /**
  * Describes the message salvus.Gone.
  * Use `create(GoneSchema)` to create a new message.
  */
 export const GoneSchema = /*@__PURE__*/
-  messageDesc(file_messages, 7);
+  messageDesc(file_messages, 9);
 
 /**
  * Describes the message salvus.Detach.
  * Use `create(DetachSchema)` to create a new message.
  */
 export const DetachSchema = /*@__PURE__*/
-  messageDesc(file_messages, 8);
+  messageDesc(file_messages, 10);
 
 /**
  * Describes the message salvus.Ack.
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema = /*@__PURE__*/
-  messageDesc(file_messages, 9);
+  messageDesc(file_messages, 11);
 
 /**
  * Describes the message salvus.Execute.
  * Use `create(ExecuteSchema)` to create a new message.
  */
 export const ExecuteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 10);
+  messageDesc(file_messages, 12);
 
 /**
  * Describes the message salvus.Cancel.
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema = /*@__PURE__*/
-  messageDesc(file_messages, 11);
+  messageDesc(file_messages, 13);
 
 /**
  * Describes the message salvus.Interrupt.
  * Use `create(InterruptSchema)` to create a new message.
  */
 export const InterruptSchema = /*@__PURE__*/
-  messageDesc(file_messages, 12);
+  messageDesc(file_messages, 14);
 
 /**
  * Describes the message salvus.Restart.
  * Use `create(RestartSchema)` to create a new message.
  */
 export const RestartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 13);
+  messageDesc(file_messages, 15);
 
 /**
  * Describes the message salvus.Complete.
  * Use `create(CompleteSchema)` to create a new message.
  */
 export const CompleteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 14);
+  messageDesc(file_messages, 16);
 
 /**
  * Describes the message salvus.Inspect.
  * Use `create(InspectSchema)` to create a new message.
  */
 export const InspectSchema = /*@__PURE__*/
-  messageDesc(file_messages, 15);
+  messageDesc(file_messages, 17);
 
 /**
  * Describes the message salvus.InputReply.
  * Use `create(InputReplySchema)` to create a new message.
  */
 export const InputReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 16);
+  messageDesc(file_messages, 18);
 
 /**
  * Describes the message salvus.Update.
  * Use `create(UpdateSchema)` to create a new message.
  */
 export const UpdateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 17);
+  messageDesc(file_messages, 19);
 
 /**
  * Describes the message salvus.End.
  * Use `create(EndSchema)` to create a new message.
  */
 export const EndSchema = /*@__PURE__*/
-  messageDesc(file_messages, 18);
+  messageDesc(file_messages, 20);
 
 /**
  * Describes the message salvus.Frame.
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema = /*@__PURE__*/
-  messageDesc(file_messages, 19);
+  messageDesc(file_messages, 21);
 
 /**
  * Describes the message salvus.Queued.
  * Use `create(QueuedSchema)` to create a new message.
  */
 export const QueuedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 20);
+  messageDesc(file_messages, 22);
 
 /**
  * Describes the message salvus.Started.
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 21);
+  messageDesc(file_messages, 23);
 
 /**
  * Describes the message salvus.Stream.
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema = /*@__PURE__*/
-  messageDesc(file_messages, 22);
+  messageDesc(file_messages, 24);
 
 /**
  * Describes the enum salvus.Stream.Name.
  */
 export const Stream_NameSchema = /*@__PURE__*/
-  enumDesc(file_messages, 22, 0);
+  enumDesc(file_messages, 24, 0);
 
 /**
  * @generated from enum salvus.Stream.Name
@@ -200,90 +214,90 @@ export const Stream_Name = /*@__PURE__*/
  * Use `create(BundleSchema)` to create a new message.
  */
 export const BundleSchema = /*@__PURE__*/
-  messageDesc(file_messages, 23);
+  messageDesc(file_messages, 25);
 
 /**
  * Describes the message salvus.Bundle.Part.
  * Use `create(Bundle_PartSchema)` to create a new message.
  */
 export const Bundle_PartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 23, 0);
+  messageDesc(file_messages, 25, 0);
 
 /**
  * Describes the message salvus.Traceback.
  * Use `create(TracebackSchema)` to create a new message.
  */
 export const TracebackSchema = /*@__PURE__*/
-  messageDesc(file_messages, 24);
+  messageDesc(file_messages, 26);
 
 /**
  * Describes the message salvus.Clear.
  * Use `create(ClearSchema)` to create a new message.
  */
 export const ClearSchema = /*@__PURE__*/
-  messageDesc(file_messages, 25);
+  messageDesc(file_messages, 27);
 
 /**
  * Describes the message salvus.InputRequest.
  * Use `create(InputRequestSchema)` to create a new message.
  */
 export const InputRequestSchema = /*@__PURE__*/
-  messageDesc(file_messages, 26);
+  messageDesc(file_messages, 28);
 
 /**
  * Describes the message salvus.Truncated.
  * Use `create(TruncatedSchema)` to create a new message.
  */
 export const TruncatedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 27);
+  messageDesc(file_messages, 29);
 
 /**
  * Describes the message salvus.Interact.
  * Use `create(InteractSchema)` to create a new message.
  */
 export const InteractSchema = /*@__PURE__*/
-  messageDesc(file_messages, 28);
+  messageDesc(file_messages, 30);
 
 /**
  * Describes the message salvus.Interact.Control.
  * Use `create(Interact_ControlSchema)` to create a new message.
  */
 export const Interact_ControlSchema = /*@__PURE__*/
-  messageDesc(file_messages, 28, 0);
+  messageDesc(file_messages, 30, 0);
 
 /**
  * Describes the message salvus.Values.
  * Use `create(ValuesSchema)` to create a new message.
  */
 export const ValuesSchema = /*@__PURE__*/
-  messageDesc(file_messages, 29);
+  messageDesc(file_messages, 31);
 
 /**
  * Describes the message salvus.Files.
  * Use `create(FilesSchema)` to create a new message.
  */
 export const FilesSchema = /*@__PURE__*/
-  messageDesc(file_messages, 30);
+  messageDesc(file_messages, 32);
 
 /**
  * Describes the message salvus.Files.File.
  * Use `create(Files_FileSchema)` to create a new message.
  */
 export const Files_FileSchema = /*@__PURE__*/
-  messageDesc(file_messages, 30, 0);
+  messageDesc(file_messages, 32, 0);
 
 /**
  * Describes the message salvus.Finished.
  * Use `create(FinishedSchema)` to create a new message.
  */
 export const FinishedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 31);
+  messageDesc(file_messages, 33);
 
 /**
  * Describes the enum salvus.Finished.Status.
  */
 export const Finished_StatusSchema = /*@__PURE__*/
-  enumDesc(file_messages, 31, 0);
+  enumDesc(file_messages, 33, 0);
 
 /**
  * @generated from enum salvus.Finished.Status
@@ -296,13 +310,13 @@ export const Finished_Status = /*@__PURE__*/
  * Use `create(StateSchema)` to create a new message.
  */
 export const StateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 32);
+  messageDesc(file_messages, 34);
 
 /**
  * Describes the enum salvus.State.Kind.
  */
 export const State_KindSchema = /*@__PURE__*/
-  enumDesc(file_messages, 32, 0);
+  enumDesc(file_messages, 34, 0);
 
 /**
  * @generated from enum salvus.State.Kind
@@ -315,20 +329,20 @@ export const State_Kind = /*@__PURE__*/
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema = /*@__PURE__*/
-  messageDesc(file_messages, 33);
+  messageDesc(file_messages, 35);
 
 /**
  * Describes the message salvus.Usage.Meter.
  * Use `create(Usage_MeterSchema)` to create a new message.
  */
 export const Usage_MeterSchema = /*@__PURE__*/
-  messageDesc(file_messages, 33, 0);
+  messageDesc(file_messages, 35, 0);
 
 /**
  * Describes the enum salvus.Usage.Unit.
  */
 export const Usage_UnitSchema = /*@__PURE__*/
-  enumDesc(file_messages, 33, 0);
+  enumDesc(file_messages, 35, 0);
 
 /**
  * @generated from enum salvus.Usage.Unit
@@ -341,146 +355,146 @@ export const Usage_Unit = /*@__PURE__*/
  * Use `create(CompleteReplySchema)` to create a new message.
  */
 export const CompleteReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 34);
+  messageDesc(file_messages, 36);
 
 /**
  * Describes the message salvus.InspectReply.
  * Use `create(InspectReplySchema)` to create a new message.
  */
 export const InspectReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 35);
+  messageDesc(file_messages, 37);
 
 /**
  * Describes the message salvus.Worksheet.
  * Use `create(WorksheetSchema)` to create a new message.
  */
 export const WorksheetSchema = /*@__PURE__*/
-  messageDesc(file_messages, 36);
+  messageDesc(file_messages, 38);
 
 /**
  * Describes the message salvus.Cell.
  * Use `create(CellSchema)` to create a new message.
  */
 export const CellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 37);
+  messageDesc(file_messages, 39);
 
 /**
  * Describes the message salvus.SaveCell.
  * Use `create(SaveCellSchema)` to create a new message.
  */
 export const SaveCellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 38);
+  messageDesc(file_messages, 40);
 
 /**
  * Describes the message salvus.CellSaved.
  * Use `create(CellSavedSchema)` to create a new message.
  */
 export const CellSavedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 39);
+  messageDesc(file_messages, 41);
 
 /**
  * Describes the message salvus.Saving.
  * Use `create(SavingSchema)` to create a new message.
  */
 export const SavingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 40);
+  messageDesc(file_messages, 42);
 
 /**
  * Describes the message salvus.Evaluate.
  * Use `create(EvaluateSchema)` to create a new message.
  */
 export const EvaluateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 41);
+  messageDesc(file_messages, 43);
 
 /**
  * Describes the message salvus.Evaluated.
  * Use `create(EvaluatedSchema)` to create a new message.
  */
 export const EvaluatedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 42);
+  messageDesc(file_messages, 44);
 
 /**
  * Describes the message salvus.ReadFile.
  * Use `create(ReadFileSchema)` to create a new message.
  */
 export const ReadFileSchema = /*@__PURE__*/
-  messageDesc(file_messages, 43);
+  messageDesc(file_messages, 45);
 
 /**
  * Describes the message salvus.FileData.
  * Use `create(FileDataSchema)` to create a new message.
  */
 export const FileDataSchema = /*@__PURE__*/
-  messageDesc(file_messages, 44);
+  messageDesc(file_messages, 46);
 
 /**
  * Describes the message salvus.Fork.
  * Use `create(ForkSchema)` to create a new message.
  */
 export const ForkSchema = /*@__PURE__*/
-  messageDesc(file_messages, 45);
+  messageDesc(file_messages, 47);
 
 /**
  * Describes the message salvus.Bounds.
  * Use `create(BoundsSchema)` to create a new message.
  */
 export const BoundsSchema = /*@__PURE__*/
-  messageDesc(file_messages, 46);
+  messageDesc(file_messages, 48);
 
 /**
  * Describes the message salvus.Forked.
  * Use `create(ForkedSchema)` to create a new message.
  */
 export const ForkedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 47);
+  messageDesc(file_messages, 49);
 
 /**
  * Describes the message salvus.Signal.
  * Use `create(SignalSchema)` to create a new message.
  */
 export const SignalSchema = /*@__PURE__*/
-  messageDesc(file_messages, 48);
+  messageDesc(file_messages, 50);
 
 /**
  * Describes the message salvus.Exited.
  * Use `create(ExitedSchema)` to create a new message.
  */
 export const ExitedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 49);
+  messageDesc(file_messages, 51);
 
 /**
  * Describes the message salvus.Ready.
  * Use `create(ReadySchema)` to create a new message.
  */
 export const ReadySchema = /*@__PURE__*/
-  messageDesc(file_messages, 50);
+  messageDesc(file_messages, 52);
 
 /**
  * Describes the message salvus.Opened.
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 51);
+  messageDesc(file_messages, 53);
 
 /**
  * Describes the message salvus.Draining.
  * Use `create(DrainingSchema)` to create a new message.
  */
 export const DrainingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 52);
+  messageDesc(file_messages, 54);
 
 /**
  * Describes the message salvus.Order.
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema = /*@__PURE__*/
-  messageDesc(file_messages, 53);
+  messageDesc(file_messages, 55);
 
 /**
  * Describes the enum salvus.Order.Verb.
  */
 export const Order_VerbSchema = /*@__PURE__*/
-  enumDesc(file_messages, 53, 0);
+  enumDesc(file_messages, 55, 0);
 
 /**
  * @generated from enum salvus.Order.Verb
@@ -493,33 +507,54 @@ export const Order_Verb = /*@__PURE__*/
  * Use `create(HostReportSchema)` to create a new message.
  */
 export const HostReportSchema = /*@__PURE__*/
-  messageDesc(file_messages, 54);
+  messageDesc(file_messages, 56);
 
 /**
  * Describes the message salvus.HostReport.Service.
  * Use `create(HostReport_ServiceSchema)` to create a new message.
  */
 export const HostReport_ServiceSchema = /*@__PURE__*/
-  messageDesc(file_messages, 54, 0);
+  messageDesc(file_messages, 56, 0);
 
 /**
  * Describes the message salvus.Progress.
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema = /*@__PURE__*/
-  messageDesc(file_messages, 55);
+  messageDesc(file_messages, 57);
 
 /**
  * Describes the message salvus.LogText.
  * Use `create(LogTextSchema)` to create a new message.
  */
 export const LogTextSchema = /*@__PURE__*/
-  messageDesc(file_messages, 56);
+  messageDesc(file_messages, 58);
 
 /**
  * Describes the message salvus.Done.
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema = /*@__PURE__*/
-  messageDesc(file_messages, 57);
+  messageDesc(file_messages, 59);
+
+/**
+ * Describes the message salvus.Deliver.
+ * Use `create(DeliverSchema)` to create a new message.
+ */
+export const DeliverSchema = /*@__PURE__*/
+  messageDesc(file_messages, 60);
+
+/**
+ * Describes the message salvus.Reached.
+ * Use `create(ReachedSchema)` to create a new message.
+ */
+export const ReachedSchema = /*@__PURE__*/
+  messageDesc(file_messages, 61);
+
+/**
+ * Describes the message salvus.Notice.
+ * Use `create(NoticeSchema)` to create a new message.
+ */
+export const NoticeSchema = /*@__PURE__*/
+  messageDesc(file_messages, 62);
 

@@ -1,0 +1,19 @@
+-- How the site's own servers know and find each other, and who is connected to which of them.
+
+-- The site's token, and those before it for as long as they are still good.
+CREATE TABLE tokens (
+    token    text PRIMARY KEY,
+    made     timestamptz NOT NULL DEFAULT now(),
+    expires  timestamptz                     -- null: the one in use
+);
+CREATE UNIQUE INDEX tokens_in_use ON tokens ((true)) WHERE expires IS NULL;
+
+-- App servers and when they were last heard of: the browsers of one that is silent are forgotten.
+CREATE TABLE app_servers (
+    name     text PRIMARY KEY,               -- host:port at which browsers reach it
+    address  text NOT NULL,                  -- host:port at which other app servers do
+    seen     timestamptz NOT NULL
+);
+
+CREATE INDEX browsers_of_account ON browsers (account);
+CREATE INDEX browsers_of_worksheet ON browsers (worksheet);
