@@ -44,11 +44,12 @@ from app.wire.tls import client_context, server_context
 from monitor import queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
-from supervisor import catalog, certs, front, locations, memcached, postgresql
+from supervisor import catalog, certs, front, locations, memcached, postgresql, site_commands
 from supervisor import commands as operating
 from supervisor.client import NoSupervisor
 from supervisor.lock import Lock
 from supervisor.renewal import Renewal
+from supervisor.schedule import Schedule
 from supervisor.service import CannotStart, State
 from supervisor.supervision import Supervision
 from supervisor.supervisor import Supervisor
@@ -388,8 +389,11 @@ def supervise() -> None:
     supervision.start()
     tokens.start()
     telling = gevent.spawn(_tell_address, supervision, settings, database, monitor)
+    backups = Schedule(settings=settings_file.read)
+    backups.start()
     stopping.wait()
     supervision.console.say("stopping …")
+    backups.stop()
     telling.kill()
     tokens.stop()
     monitor.stop()
@@ -461,9 +465,10 @@ def address() -> None:
     click.echo(first_address(settings, connect(settings)))
 
 
-for command in operating.ALL:
+for command in (*operating.ALL, *site_commands.ALL):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
+
 
 if __name__ == "__main__":
     main()

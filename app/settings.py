@@ -213,6 +213,14 @@ class Database:
 
 
 @dataclass(frozen=True)
+class Backup:
+    every_hours: float = key(0.0, between(0, 24 * 366))
+    keep: int = key(7, between(1, 100_000))
+    folder: str = key("")
+    base: bool = key(False)
+
+
+@dataclass(frozen=True)
 class Memcached:
     servers: tuple[str, ...] = key(())
     port: int = key(11211, PORT)
@@ -291,6 +299,7 @@ class Settings:
     service: Service = Service()
     wire: Wire = Wire()
     database: Database = Database()
+    backup: Backup = Backup()
     memcached: Memcached = Memcached()
     haproxy: Haproxy = Haproxy()
     nginx: Nginx = Nginx()

@@ -23,6 +23,7 @@ def of_app_server(settings: Settings, environment: Mapping[str, str]) -> str:
         haproxy=defaults.Haproxy(),
         nginx=defaults.Nginx(),
         tls=defaults.Tls(),
+        backup=defaults.Backup(),
         supervisor=defaults.Supervisor(),
         hosts={},
     )

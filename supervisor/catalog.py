@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from supervisor import (
     memcached,
     postgresql,
     probes,
+    schedule,
 )
 from supervisor.haproxy import AppServer
 from supervisor.service import Command, Reload, Rules, Service
@@ -49,7 +51,7 @@ def notices(settings: Settings) -> tuple[str, ...]:
     if not settings.memcached.servers and memcached.find_binary(settings) is None:
         missing = "memcached is not installed: nothing is cached (`apt-get install memcached`)"
         found = (missing, *found)
-    return found
+    return (*found, *schedule.notices(settings, time.time()))
 
 
 def support(settings: Settings) -> tuple[Service, ...]:

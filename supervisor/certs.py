@@ -155,12 +155,13 @@ def overview(data_dir: Path) -> list[Summary]:
 
 def sign_anew(data_dir: Path) -> None:
     """Forget what this host's CA can sign again. Raises CannotStart if it has no CA's key."""
-    paths = (_paths(data_dir, "host"), public_paths(data_dir))
-    key = paths[0].ca.with_suffix(".key")
+    ca = _paths(data_dir, "host").ca
+    key = ca.with_suffix(".key")
     if not key.exists():
         raise CannotStart(f"{key} is on another host of the site: renew there, and deploy")
-    for each in paths:
-        each.certificate.unlink(missing_ok=True)
+    for certificate in ca.parent.glob("*.pem"):
+        if certificate != ca:
+            certificate.unlink()
 
 
 def _summary(file: Path) -> Summary:

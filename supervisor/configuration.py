@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.settings import Settings
-from supervisor import catalog, certs, conf, front, haproxy, locations, nginx, postgresql, public
+from supervisor import (
+    catalog,
+    certs,
+    conf,
+    front,
+    haproxy,
+    locations,
+    nginx,
+    postgresql,
+    public,
+    renewal,
+)
 from supervisor.service import CannotStart
 
 
@@ -31,9 +42,7 @@ def problems(settings: Settings) -> list[str]:
 def renew_certificates(settings: Settings) -> None:
     """Make new ones, where this host can. What runs takes them up by itself. Raises CannotStart."""
     certs.sign_anew(settings.data_dir)
-    certs.identity(settings)
-    if front.is_used(settings):
-        public.renew(settings)
+    renewal.renew(settings)
 
 
 def _check_haproxy(settings: Settings) -> None:

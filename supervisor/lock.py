@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -45,3 +46,13 @@ class Lock:
         except BlockingIOError:
             return False
         return True
+
+
+def holder(data_dir: Path) -> int | None:
+    """The pid of who holds the lock; None: nobody."""
+    try:
+        Lock(data_dir).release()
+    except CannotStart:
+        with contextlib.suppress(OSError, ValueError):
+            return int((data_dir / "supervisor.lock").read_text(encoding="ascii"))
+    return None

@@ -174,6 +174,14 @@ def find_binaries(settings: Settings) -> Path:
     return candidates[0]
 
 
+def find_program(settings: Settings, name: str) -> Path:
+    """One that goes with the cluster, as pg_dump does. Raises CannotStart."""
+    program = find_binaries(settings) / name
+    if not os.access(program, os.X_OK):
+        raise CannotStart(f"{program} is missing: `apt-get install postgresql-client`")
+    return program
+
+
 def system_user() -> str:
     """Who runs PostgreSQL: nobody else (empty) unless we are root. Raises CannotStart."""
     if os.geteuid() != 0:
