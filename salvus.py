@@ -20,7 +20,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, commands
+from app import accounts, commands, people_commands
 from app import settings as settings_file
 from app.browsers import Browsers
 from app.cache import Cache
@@ -39,6 +39,7 @@ from app.settings import MISCONFIGURED, ROOT, Settings, SettingsError
 from app.token import Tokens
 from app.web import create_app
 from app.web.socket import Sockets
+from app.web.standing import Standing
 from app.web.status import ServiceStatus, SessionStatus, Snapshot
 from app.wire.tls import client_context, server_context
 from monitor import queries
@@ -174,6 +175,11 @@ class Site:
             sessions=self._sessions,
             delivery=delivery,
         )
+        self._standing = Standing(
+            database=self.database,
+            browsers=self.browsers,
+            interval=settings.sign_in.check_seconds,
+        )
         self.wsgi = create_app(
             settings=settings,
             database=self.database,
@@ -181,6 +187,7 @@ class Site:
             evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
             snapshot=self.snapshot,
+            standing=self._standing,
             tokens=self._tokens,
         )
         self._sage: SageRole | None = None
@@ -194,6 +201,7 @@ class Site:
         self._lag.start()
         self._tokens.start()
         self._servers.start()
+        self._standing.start()
         gevent.spawn(self._start_rest)
 
     def leave(self) -> None:
@@ -202,6 +210,7 @@ class Site:
 
     def stop(self) -> None:
         self._servers.stop()
+        self._standing.stop()
         self.nodes.stop()
         self._tokens.stop()
         if self._monitor is not None:
@@ -469,6 +478,14 @@ for command in (*operating.ALL, *site_commands.ALL):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
 
+
+def _site_of_operator() -> tuple[Settings, Database, str]:
+    settings = settings_file.read()
+    return settings, connect(settings), front.origin(settings)
+
+
+for command in people_commands.commands(_site_of_operator):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

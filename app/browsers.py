@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
+from datetime import datetime
 
 from gevent.event import Event
 
@@ -13,12 +14,25 @@ from app.wire.messages_pb2 import Message
 class Browser:
     """One connected page. Anybody posts into its outbox; its own greenlet empties it."""
 
-    def __init__(self, *, account: str, kind: str, worksheet: str, outbox: int) -> None:
-        """`kind`: of user; `outbox`: bytes that may wait to be sent."""
+    def __init__(
+        self,
+        *,
+        account: str,
+        kind: str,
+        worksheet: str,
+        outbox: int,
+        sign_in: bytes = b"",
+        expires: datetime | None = None,
+    ) -> None:
+        """`kind`: of user; `outbox`: bytes that may wait to be sent; `sign_in`: what lets it
+        stay open, until it `expires`."""
         self.id = str(uuid.uuid4())
         self.account = account
         self.kind = kind
         self.worksheet = worksheet
+        self.sign_in = sign_in
+        self.expires = expires
+        self.dismissed = ""  # why it is to be cut off
         self._limit = outbox
         self._payloads: deque[bytes] = deque()
         self._size = 0
@@ -50,6 +64,11 @@ class Browser:
             self._emptied.wait()
         self.post(payload)
 
+    def dismiss(self, reason: str) -> None:
+        """Have the connection end now."""
+        self.dismissed = reason
+        self._filled.set()
+
     def take(self, timeout: float) -> list[bytes]:
         """What is in the outbox, waiting for it at most `timeout` seconds."""
         if not self._payloads:
@@ -80,6 +99,9 @@ class Browsers:
         mates.pop(browser.id, None)
         if not mates:
             self._by_worksheet.pop(browser.worksheet, None)
+
+    def all(self) -> list[Browser]:
+        return list(self._by_id.values())
 
     def find(self, id: str) -> Browser | None:
         return self._by_id.get(id)

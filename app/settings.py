@@ -141,6 +141,18 @@ class App:
 
 
 @dataclass(frozen=True)
+class SignIn:
+    attempts_per_account: int = key(10, between(1, 100_000))
+    attempts_per_address: int = key(200, between(1, 1_000_000))
+    check_seconds: float = key(5.0, between(0.05, 600))
+    invitation_hours: int = key(168, between(1, 24 * 365))
+    reset_hours: int = key(24, between(1, 24 * 365))
+    guests: bool = key(False)
+    guests_per_address: int = key(20, between(1, 100_000))
+    guest_hours: float = key(12.0, between(0.1, 24 * 30))
+
+
+@dataclass(frozen=True)
 class Sage:
     host: str = key("127.0.0.1")
     port: int = key(8100, PORT)
@@ -178,6 +190,25 @@ class Limits:
     session_seconds: float = key(0.0, between(0, 1e9))
     idle_seconds: float = key(7200.0, between(0, 1e9))
     network: tuple[str, ...] = key((), DESTINATIONS)
+
+
+GUESTS: dict[str, Any] = {  # unless [limits.guest] says otherwise
+    "sessions": 1,
+    "memory": 1 << 30,
+    "processes": 64,
+    "disk": 1 << 26,
+    "session_output": 100_000_000,
+    "cpu_seconds": 1800.0,
+    "run_seconds": 300.0,
+    "session_seconds": 7200.0,
+    "idle_seconds": 900.0,
+}
+
+
+def _of_guests(usual: Limits) -> Limits:
+    """What guests may use where nothing is said of them: little, and never more than others."""
+    least = {name: min(value, getattr(usual, name) or value) for name, value in GUESTS.items()}
+    return dataclasses.replace(usual, network=(), **least)
 
 
 @dataclass(frozen=True)
@@ -294,6 +325,7 @@ class Host:
 class Settings:
     site: Site = Site()
     app: App = App()
+    sign_in: SignIn = SignIn()
     sage: Sage = Sage()
     limits: Limits = Limits()
     service: Service = Service()
@@ -306,7 +338,9 @@ class Settings:
     tls: Tls = Tls()
     monitor: Monitor = Monitor()
     supervisor: Supervisor = Supervisor()
-    kinds: Mapping[str, Limits] = field(default_factory=dict)  # where they differ from `limits`
+    kinds: Mapping[str, Limits] = field(  # where they differ from `limits`
+        default_factory=lambda: {"guest": _of_guests(Limits())}
+    )
     hosts: Mapping[str, Host] = field(default_factory=dict)  # empty: this one plays all roles
     file: str = ""  # where it was read, for messages
 
@@ -387,7 +421,12 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
     usual = sections["limits"]
     limits = {
         kind: _section(
-            f"limits.{kind}", Limits, kinds.get(kind, {}), environment, str(path), usual
+            f"limits.{kind}",
+            Limits,
+            kinds.get(kind, {}),
+            environment,
+            str(path),
+            _of_guests(usual) if kind == "guest" else usual,
         )
         for kind in KINDS
     }

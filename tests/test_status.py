@@ -40,7 +40,7 @@ SNAPSHOT: status.Snapshot = {
 def client(snapshot: status.Snapshot) -> FlaskClient:
     folder = str(ROOT / "app" / "templates")
     app = flask.Flask("test", static_folder=None, template_folder=folder)
-    app.jinja_env.globals.update(site_title="Salvus")
+    app.jinja_env.globals.update(site_title="Salvus", may=lambda endpoint: True)
     static_files.register(app)
     status.register(app, snapshot=lambda: snapshot)
     return app.test_client()

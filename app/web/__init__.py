@@ -8,13 +8,20 @@ import flask
 
 from app.db import Database
 from app.evaluations import Evaluations
+from app.passwords import Passwords
+from app.roles import may_open
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.token import Tokens
 from app.web import files, pages, service, static_files, status
 from app.web.access import Access
+from app.web.account import AccountPage
+from app.web.agents import browser_name
+from app.web.cookies import Cookies
 from app.web.forwarded import Forwarded
+from app.web.sign_in import SignIn
 from app.web.socket import Sockets
+from app.web.standing import Standing
 from app.web.status import Snapshot
 
 
@@ -26,6 +33,7 @@ def create_app(
     evaluations: Evaluations,
     sockets: Sockets,
     snapshot: Callable[[], Snapshot],
+    standing: Standing,
     tokens: Tokens,
 ) -> flask.Flask:
     """The Flask application."""
@@ -36,9 +44,27 @@ def create_app(
         template_folder="templates",
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
-    app.before_request(Access(database=database, settings=settings, tokens=tokens).check)
+    cookies, passwords = Cookies(settings), Passwords()
+    sign_in = SignIn(
+        settings=settings,
+        database=database,
+        cookies=cookies,
+        passwords=passwords,
+        check_pages=standing.check,
+    )
+    access = Access(database=database, cookies=cookies, tokens=tokens, ask=sign_in.ask)
+    app.before_request(access.check)
+    app.jinja_env.globals["may"] = _may
+    app.jinja_env.filters["browser_name"] = browser_name
     static_files.register(app)
     pages.register(app, database=database, settings=settings)
+    sign_in.register(app)
+    AccountPage(
+        settings=settings,
+        database=database,
+        passwords=passwords,
+        check_pages=standing.check,
+    ).register(app)
     files.register(app, database=database, sessions=sessions)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot)
@@ -51,3 +77,8 @@ def create_app(
         return {"alive": True}
 
     return app
+
+
+def _may(endpoint: str) -> bool:
+    """For templates: whether who asks may open that page."""
+    return may_open(flask.g.get("kind", ""), endpoint)

@@ -1,56 +1,65 @@
 """Who may open what: a cookie for people, the site's token for its own tools.
 
-`/?token=…` exchanges a one-time token for a cookie. Everything but `/alive` and the static
-files asks for one. While the database is away, a cookie this process has already seen is
-good; others are told that the database can't be reached.
+`/?token=…` exchanges a one-time token for a cookie. What each kind of user may open is in
+`app/roles.py`. What changes something must come from a page of this site, whatever cookie
+comes with it. While the database is away, a cookie this process has already seen is good
+until it expires; others are told that the database can't be reached.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts
+from app import accounts, audit, roles
 from app.accounts import Account
 from app.db import Database, Unavailable
-from app.settings import Settings
 from app.token import Tokens
+from app.web.cookies import Cookies, origin, redirect
+from app.web.origins import SAFE_METHODS, is_same_origin
 
-OPEN_TO_ALL = ("alive", "static")
-OPEN_TO_TOOLS = ("status", "service")
-OPEN_TO_STRANGERS = ("service",)  # which looks itself at who asks
 SEEN_LIMIT = 10_000  # cookies remembered
+FORBIDDEN = "Your account does not allow this. An administrator of the site may change that."
 
 
 class Access:
-    def __init__(self, *, database: Database, settings: Settings, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        cookies: Cookies,
+        tokens: Tokens,
+        ask: Callable[[], ResponseReturnValue],
+    ) -> None:
+        """`ask`: the page that asks a stranger to sign in."""
         self._database = database
-        self._days = settings.app.sign_in_days
-        self._cookie = f"salvus-{settings.site.name}"
+        self._cookies = cookies
         self._tokens = tokens
+        self._ask = ask
         self._seen: dict[str, Account] = {}  # by secret
 
     def check(self) -> ResponseReturnValue | None:
-        """Before each request: find the account, or answer instead of the page."""
-        request = flask.request
-        if request.endpoint in OPEN_TO_ALL:
+        """Before each request: find who asks, or answer instead of the page."""
+        request, endpoint = flask.request, flask.request.endpoint or ""
+        if endpoint in ("alive", "static"):  # without a look at the database
             return None
-        if request.endpoint in OPEN_TO_TOOLS and self._is_tool(request):
-            flask.g.account, flask.g.kind = "", "owner"
+        if self._is_tool(request) and roles.may_open(roles.TOOL, endpoint):
+            _set(Account("", "owner"))
             return None
-        if request.method == "GET" and "token" in request.args and not self._account(request):
-            return self._sign_in(request)
+        if not _comes_from_here(request, endpoint):
+            flask.abort(400, "It came from another site, so nothing was done.")
         account = self._account(request)
-        if account is None and request.endpoint in OPEN_TO_STRANGERS:
-            flask.g.account, flask.g.kind = "", "anonymous"
-            return None
-        if account is None:
-            flask.abort(403)
-        flask.g.account, flask.g.kind = account.id, account.kind
         if request.method == "GET" and "token" in request.args:
-            return _without_token(request)
+            return _without_token(request) if account else self._sign_in(request)
+        _set(account or Account("", roles.STRANGER))
+        if account is None and not roles.may_open(roles.STRANGER, endpoint):
+            return self._ask()
+        if account and endpoint and not roles.may_open(account.kind, endpoint):
+            flask.abort(403, FORBIDDEN)
         return None
 
     def _is_tool(self, request: flask.Request) -> bool:
@@ -58,32 +67,32 @@ class Access:
         return scheme == "Bearer" and self._tokens.accepts(given)
 
     def _sign_in(self, request: flask.Request) -> ResponseReturnValue:
+        _set(Account("", roles.STRANGER))
+        where = origin("address")
         with self._database.transaction() as cursor:
-            secret = accounts.sign_in(cursor, request.args["token"], self._days)
+            secret = accounts.sign_in(cursor, request.args["token"], self._cookies.days, where)
+            account = accounts.signed_in(cursor, secret) if secret else None
+            if account:
+                audit.note(
+                    cursor, actor=account.id, action="signed in", detail=where.how,
+                    address=where.address,
+                )  # fmt: skip
         if secret is None:
-            flask.abort(403)
-        response = _without_token(request)
-        response.set_cookie(
-            self._cookie,
-            secret,
-            max_age=self._days * 86400,
-            httponly=True,
-            samesite="Lax",
-            secure=request.is_secure,
-        )
-        return response
+            return self._ask()
+        return self._cookies.give(_without_token(request), secret)
 
     def _account(self, request: flask.Request) -> Account | None:
-        secret = request.cookies.get(self._cookie)
+        secret = self._cookies.secret(request)
         if not secret:
             return None
         try:
             with self._database.reading() as cursor:
                 account = accounts.signed_in(cursor, secret)
         except Unavailable:
-            if secret not in self._seen:
+            seen = self._seen.get(secret)
+            if seen is None or (seen.expires and seen.expires < datetime.now(UTC)):
                 raise
-            return self._seen[secret]
+            return seen
         if account is None:
             self._seen.pop(secret, None)
         elif secret in self._seen or len(self._seen) < SEEN_LIMIT:
@@ -91,9 +100,23 @@ class Access:
         return account
 
 
+def _set(account: Account) -> None:
+    """Tell the page who asks."""
+    flask.g.person = account
+    flask.g.account, flask.g.kind = account.id, account.kind
+
+
+def _comes_from_here(request: flask.Request, endpoint: str) -> bool:
+    """Whether a request that changes something was sent by a page of this site.
+
+    /service looks itself: it answers sites that the operator names.
+    """
+    return (
+        request.method in SAFE_METHODS or endpoint in ("", "service") or is_same_origin(request)
+    )
+
+
 def _without_token(request: flask.Request) -> flask.Response:
     """The same page, its address fit for the history."""
     rest = [(key, value) for key, value in request.args.items(multi=True) if key != "token"]
-    response = flask.redirect(request.path + ("?" + urlencode(rest) if rest else ""))
-    assert isinstance(response, flask.Response)
-    return response
+    return redirect(request.path + ("?" + urlencode(rest) if rest else ""))

@@ -17,7 +17,7 @@ import flask.typing
 
 from app.evaluations import Busy, Evaluations
 from app.settings import Service
-from app.web.pages import is_same_origin
+from app.web.origins import is_same_origin
 from app.wire.messages_pb2 import Evaluated
 
 REMEMBERED = 10_000  # addresses whose rate is known

@@ -21,9 +21,10 @@ from app import worksheets
 from app.browsers import Browser
 from app.db import Database, Unavailable
 from app.delivery import Delivery, ToWorksheet
+from app.roles import may_send
 from app.sessions import Sessions, Watch
 from app.settings import Settings
-from app.web.pages import is_own_origin
+from app.web.origins import is_own_origin
 from app.web.websocket import Closed, WebSocket
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, parse
 from app.wire.messages_pb2 import (
@@ -36,6 +37,7 @@ from app.wire.messages_pb2 import (
     Saving,
 )
 
+SIGNED_OUT = 4403  # close code: the page may not stay open
 FLUSH = 60.0  # seconds the sending greenlet sleeps at most
 TO_SESSION = frozenset(
     ("ack", "active", "execute", "update", "cancel", "interrupt", "restart", "end", "complete",
@@ -89,6 +91,8 @@ class Sockets:
             kind=flask.g.kind,
             worksheet=str(worksheet),
             outbox=4 * self._settings.wire.window,
+            sign_in=flask.g.person.sign_in,
+            expires=flask.g.person.expires,
         )
         try:
             connection = WebSocket(
@@ -118,7 +122,7 @@ class Sockets:
     def _converse(self, connection: WebSocket, browser: Browser) -> None:
         watch = self._sessions.watch(browser)
         self._delivery.browsers.add(browser)
-        sender = gevent.spawn(_send, connection, browser)
+        sender = gevent.spawn(_send, connection, browser, gevent.getcurrent())
         conversation = Conversation(
             browser=browser,
             watch=watch,
@@ -134,12 +138,17 @@ class Sockets:
             watch.close()
 
 
-def _send(connection: WebSocket, browser: Browser) -> None:
+def _send(connection: WebSocket, browser: Browser, receiver: greenlet) -> None:
     """Empty the outbox onto the socket."""
     try:
-        while not browser.overflowed:
+        while not (browser.overflowed or browser.dismissed):
             if payloads := browser.take(FLUSH):
                 connection.send(payloads)
+        if browser.dismissed:
+            connection.close(SIGNED_OUT, browser.dismissed)
+            # Nothing that it says from now on is listened to
+            gevent.kill(receiver, Closed(browser.dismissed))
+            return
         connection.close(CloseReason.TRY_AGAIN_LATER, "too slow; come back for the rest")
     except Closed:
         pass  # the receiving greenlet notices too
@@ -164,8 +173,10 @@ class Conversation:
         except Malformed as error:
             self._refuse(str(error))
             return
-        kind = message.WhichOneof("body")
-        if kind in TO_SESSION:
+        kind = message.WhichOneof("body") or "nothing"
+        if not may_send(self._browser.kind, kind):
+            self._refuse(f"a page must not send {kind}")
+        elif kind in TO_SESSION:
             self._watch.send(message, about=message.execute.run or message.update.interact)
         elif kind == "hello":
             self._greet(message.hello)
@@ -177,8 +188,6 @@ class Conversation:
                 self._refuse("there is no such worksheet")
         elif kind == "save_cell":
             self._save(message)
-        else:
-            self._refuse(f"a page must not send {kind}")
 
     def _refuse(self, reason: str, about: str = "") -> None:
         self._browser.post_message(Message(refused=Refused(reason=reason, about=about)))

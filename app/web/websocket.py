@@ -72,7 +72,7 @@ class WebSocket:
             self._receive_some()
         return self._pending.pop(0)
 
-    def close(self, code: CloseReason, reason: str) -> None:
+    def close(self, code: int, reason: str) -> None:
         """Say goodbye, if the browser still listens."""
         try:
             with self._sending:

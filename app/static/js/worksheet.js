@@ -86,7 +86,7 @@ class Worksheet {
     this.#socket.stop()
     this.#connection = "refused"
     this.#reason = status === 403
-      ? "this browser is signed out: open the address that the server printed"
+      ? "you are signed out: load this page again to sign in. What you typed is kept in this browser."
       : "this worksheet does not exist any more"
     this.#tell()
   }

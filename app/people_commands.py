@@ -1,0 +1,203 @@
+"""The command line's part for people: who there is, and what the operator does to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from psycopg2.extensions import cursor as Cursor
+
+from app import accounts, audit, people, roles
+from app.db import Database
+from app.settings import Settings
+
+Connect = Callable[[], tuple[Settings, Database, str]]
+
+
+def commands(connect: Connect) -> list[click.Command]:
+    """`connect` gives the settings, the database and the address of the site."""
+    return [
+        _people(connect), _invite(connect), _reset(connect), _role(connect),
+        _disable(connect), _enable(connect), _sign_out(connect), _delete(connect),
+        _audit(connect),
+    ]  # fmt: skip
+
+
+def _find(cursor: Cursor, who: str) -> people.Person:
+    """The one person that `who` means: a login, a name, or the beginning of an id."""
+    found = people.find(cursor, who)
+    if not found:
+        raise click.ClickException(f"nobody is called {who}; `people` lists all")
+    if len(found) > 1:
+        listed = ", ".join(f"{one.id} ({one.name})" for one in found[:10])
+        raise click.ClickException(f"{who} may be any of {listed}: say the id")
+    return found[0]
+
+
+@contextmanager
+def _changing(database: Database) -> Iterator[Cursor]:
+    """A transaction whose refusals are the operator's mistakes."""
+    try:
+        with database.transaction() as cursor:
+            yield cursor
+    except people.LastOwner as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _people(connect: Connect) -> click.Command:
+    @click.command("people")
+    @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+    def listed(as_json: bool) -> None:
+        """List people, whom they are and when they were last here."""
+        _, database, _ = connect()
+        with database.reading() as cursor:
+            found = people.everybody(cursor)
+        if as_json:
+            click.echo(json.dumps([one.as_json() for one in found], indent=2))
+            return
+        for one in found:
+            seen = one.seen.strftime("%Y-%m-%d %H:%M") if one.seen else "never"
+            state = "disabled" if one.disabled else f"last here {seen}"
+            click.echo(
+                f"{one.id[:8]}  {one.role:13}  {one.login or '–':20}  {one.name:30}  "
+                f"{one.worksheets:4} worksheets  {state}"
+            )
+
+    return listed
+
+
+def _invite(connect: Connect) -> click.Command:
+    @click.command()
+    @click.option("--role", type=click.Choice(roles.ROLES[1:4]), default="member",
+                  show_default=True, help="Of the account that is made.")  # fmt: skip
+    def invite(role: str) -> None:
+        """Print a link by which one person makes an account."""
+        settings, database, site = connect()
+        with _changing(database) as cursor:
+            token = accounts.invite(
+                cursor, None, settings.sign_in.invitation_hours, purpose="join", role=role
+            )
+            audit.note(cursor, actor=audit.OPERATOR, action="invited", detail=role)
+        click.echo(f"{site}/join/{token}")
+
+    return invite
+
+
+def _reset(connect: Connect) -> click.Command:
+    @click.command("reset-password")
+    @click.argument("who")
+    def reset(who: str) -> None:
+        """Print a link by which WHO chooses another password."""
+        settings, database, site = connect()
+        with _changing(database) as cursor:
+            person = _find(cursor, who)
+            token = accounts.invite(
+                cursor, person.id, settings.sign_in.reset_hours, purpose="password"
+            )
+            audit.note(cursor, actor=audit.OPERATOR, action="made a password link",
+                       subject=person.id)  # fmt: skip
+        click.echo(f"{site}/password/{token}")
+
+    return reset
+
+
+def _role(connect: Connect) -> click.Command:
+    @click.command("role")
+    @click.argument("who")
+    @click.argument("role", type=click.Choice(roles.ROLES))
+    def change(who: str, role: str) -> None:
+        """Give WHO another role. Open pages are loaded anew."""
+        _, database, _ = connect()
+        with _changing(database) as cursor:
+            person = _find(cursor, who)
+            people.set_role(cursor, person.id, role, actor=audit.OPERATOR)
+        click.echo(f"{person.name} is {role} now.")
+
+    return change
+
+
+def _disable(connect: Connect) -> click.Command:
+    @click.command()
+    @click.argument("who")
+    @click.option("--because", default="", help="What WHO is told.")
+    def disable(who: str, because: str) -> None:
+        """Keep WHO out until `enable`; nothing is deleted."""
+        _, database, _ = connect()
+        with _changing(database) as cursor:
+            person = _find(cursor, who)
+            people.disable(cursor, person.id, because, actor=audit.OPERATOR)
+        click.echo(f"{person.name} is kept out.")
+
+    return disable
+
+
+def _enable(connect: Connect) -> click.Command:
+    @click.command()
+    @click.argument("who")
+    def enable(who: str) -> None:
+        """Let WHO come in again."""
+        _, database, _ = connect()
+        with _changing(database) as cursor:
+            person = _find(cursor, who)
+            people.enable(cursor, person.id, actor=audit.OPERATOR)
+        click.echo(f"{person.name} may come in.")
+
+    return enable
+
+
+def _sign_out(connect: Connect) -> click.Command:
+    @click.command("sign-out")
+    @click.argument("who")
+    def sign_out(who: str) -> None:
+        """Sign WHO out everywhere."""
+        _, database, _ = connect()
+        with _changing(database) as cursor:
+            person = _find(cursor, who)
+            ended = accounts.end_sign_ins(cursor, person.id)
+            audit.note(cursor, actor=audit.OPERATOR, action="signed out everywhere",
+                       subject=person.id, detail=f"{ended} browsers")  # fmt: skip
+        click.echo(f"{person.name} was signed in in {ended} browsers.")
+
+    return sign_out
+
+
+def _delete(connect: Connect) -> click.Command:
+    @click.command()
+    @click.argument("who")
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    def delete(who: str, yes: bool) -> None:
+        """Delete WHO with all their worksheets and output, for ever."""
+        _, database, _ = connect()
+        with database.reading() as cursor:
+            person = _find(cursor, who)
+        if not yes:
+            click.confirm(
+                f"Delete {person.name} ({person.role}) with {person.worksheets} worksheets,"
+                " for ever?",
+                abort=True,
+            )
+        with _changing(database) as cursor:
+            people.delete(cursor, person.id, actor=audit.OPERATOR)
+        click.echo(f"{person.name} is deleted.")
+
+    return delete
+
+
+def _audit(connect: Connect) -> click.Command:
+    @click.command("audit")
+    @click.option("--who", default="", help="Only of this person.")
+    @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
+    def shown(who: str, limit: int) -> None:
+        """Show the log of sign-ins and administration, the latest last."""
+        _, database, _ = connect()
+        with database.reading() as cursor:
+            account = _find(cursor, who).id if who else ""
+            found = audit.entries(cursor, account=account, limit=limit)
+        for one in reversed(found):
+            words = " ".join(filter(None, (one.actor, one.action, one.subject, one.detail)))
+            where = f" from {one.address}" if one.address else ""
+            click.echo(f"{one.time:%Y-%m-%d %H:%M:%S}  {words}{where}")
+
+    return shown

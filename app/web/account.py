@@ -1,0 +1,96 @@
+"""One's own account: who one is here, where one is signed in, one's password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flask
+from flask.typing import ResponseReturnValue
+
+from app import accounts, attempts, audit, passwords
+from app.accounts import LoginTaken
+from app.db import Database
+from app.passwords import BadChoice, Passwords
+from app.settings import Settings
+from app.web.cookies import redirect
+
+WRONG = "That is not your present password."
+
+
+class AccountPage:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        passwords: Passwords,
+        check_pages: Callable[[], None],
+    ) -> None:
+        """`check_pages`: cut off open pages whose sign-in is over."""
+        self._settings = settings
+        self._database = database
+        self._passwords = passwords
+        self._check_pages = check_pages
+
+    def register(self, app: flask.Flask) -> None:
+        app.add_url_rule("/account", view_func=self.account)
+        app.add_url_rule("/account/sign-ins/<hash>", view_func=self.end_sign_in, methods=["POST"])
+        app.add_url_rule("/account/password", view_func=self.change_password, methods=["POST"])
+
+    def account(self) -> ResponseReturnValue:
+        return self._page()
+
+    def end_sign_in(self, hash: str) -> ResponseReturnValue:
+        """Sign one of one's browsers out."""
+        with self._database.transaction() as cursor:
+            try:
+                ended = accounts.end_sign_in(cursor, flask.g.account, bytes.fromhex(hash))
+            except ValueError:
+                ended = False
+            if not ended:
+                flask.abort(404, "That browser is not signed in any more.")
+            audit.note(cursor, actor=flask.g.account, action="signed a browser out",
+                       address=flask.request.remote_addr or "")  # fmt: skip
+        self._check_pages()
+        return redirect("/account")
+
+    def change_password(self) -> ResponseReturnValue:
+        """Also the first one, of who has come in otherwise. Other browsers are signed out."""
+        person, form = flask.g.person, flask.request.form
+        login, password = form.get("login", "").strip(), form.get("password", "")
+        with self._database.transaction() as cursor:
+            _, hash = accounts.login_of(cursor, person.id)
+            limit = {f"account {person.id}": self._settings.sign_in.attempts_per_account}
+            wait = attempts.wait_seconds(cursor, limit)
+        if wait:
+            return self._page(error="Too many tries. Wait a quarter of an hour."), 429
+        if hash and not self._passwords.verify(hash, form.get("present", "")):
+            return self._page(error=WRONG), 403
+        try:
+            passwords.check(login, password)
+            fresh = self._passwords.hash(password)
+            with self._database.transaction() as cursor:
+                accounts.set_password(cursor, person.id, login, fresh)
+                accounts.end_sign_ins(cursor, person.id, but=person.sign_in)
+                attempts.forget(cursor, f"account {person.id}")
+                audit.note(cursor, actor=person.id, action="set a password",
+                           address=flask.request.remote_addr or "")  # fmt: skip
+        except (BadChoice, LoginTaken) as error:
+            return self._page(error=str(error)), 400
+        self._check_pages()
+        return redirect("/account")
+
+    def _page(self, error: str = "") -> str:
+        person = flask.g.person
+        with self._database.reading() as cursor:
+            login, password = accounts.login_of(cursor, person.id)
+            signed_in = accounts.sign_ins(cursor, person.id)
+        return flask.render_template(
+            "account.html",
+            person=person,
+            login=login,
+            has_password=bool(password),
+            sign_ins=signed_in,
+            limits=self._settings.limits_of(person.kind),
+            error=error,
+        )

@@ -1,0 +1,242 @@
+"""Coming in: with a password, by an invitation, as a guest. Going out: here or everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flask
+from flask.typing import ResponseReturnValue
+from psycopg2.extensions import cursor as Cursor
+
+from app import accounts, attempts, audit, passwords, people
+from app.accounts import LoginTaken
+from app.db import Database
+from app.passwords import BadChoice, Passwords
+from app.settings import Settings
+from app.web.cookies import Cookies, origin, redirect
+from app.web.origins import is_own_path
+
+WRONG = "No account has this name and this password."
+USED_UP = "This link is not good any more: it works once, and not for ever. Ask for another one."
+
+
+class SignIn:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        cookies: Cookies,
+        passwords: Passwords,
+        check_pages: Callable[[], None],
+    ) -> None:
+        """`check_pages`: cut off open pages whose sign-in is over."""
+        self._settings = settings.sign_in
+        self._database = database
+        self._cookies = cookies
+        self._passwords = passwords
+        self._check_pages = check_pages
+
+    def register(self, app: flask.Flask) -> None:
+        for path, method, view in (
+            ("/sign-in", "GET", self.sign_in),
+            ("/sign-in", "POST", self.sign_in_with_password),
+            ("/sign-in/guest", "POST", self.enter_as_guest),
+            ("/join/<token>", "GET", self.join),
+            ("/join/<token>", "POST", self.join_as),
+            ("/password/<token>", "GET", self.new_password),
+            ("/password/<token>", "POST", self.set_password),
+            ("/sign-out", "POST", self.sign_out),
+            ("/sign-out/everywhere", "POST", self.sign_out_everywhere),
+        ):
+            app.add_url_rule(path, view.__name__, view, methods=[method])
+
+    # --- In ---
+
+    def ask(self) -> ResponseReturnValue:
+        """What a stranger gets instead of a page: the way in, and then to that page."""
+        request = flask.request
+        if not request.accept_mimetypes.accept_html:
+            flask.abort(403)
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
+        return self._page(wanted if "token=" not in wanted else "/", status=403)
+
+    def sign_in(self) -> ResponseReturnValue:
+        if flask.g.account:
+            return redirect("/")
+        return self._page(flask.request.args.get("next", "/"))
+
+    def sign_in_with_password(self) -> ResponseReturnValue:
+        form = flask.request.form
+        login, password = form.get("login", "").strip(), form.get("password", "")
+        with self._database.transaction() as cursor:
+            wait = attempts.wait_seconds(cursor, self._limits(login))
+            found = accounts.credentials(cursor, login) if not wait else None
+        if wait:
+            return self._page(_next(), error=_later(wait), login=login, status=429)
+        right = self._passwords.verify(found[1] if found else None, password)
+        where = origin("password")
+        with self._database.transaction() as cursor:
+            if found is None or not right:
+                audit.note(
+                    cursor, actor=found[0] if found else "", action="gave a wrong password",
+                    detail=login[:100], address=where.address,
+                )  # fmt: skip
+                return self._page(_next(), error=WRONG, login=login, status=403)
+            because = accounts.disabled_because(cursor, found[0])
+            if because is not None:
+                words = f"This account is disabled. {because}".strip()
+                return self._page(_next(), error=words, login=login, status=403)
+            attempts.forget(cursor, _subject(login))
+            secret = accounts.admit(cursor, found[0], self._cookies.days, where)
+            _note_sign_in(cursor, found[0], where.how)
+        return self._cookies.give(redirect(_next()), secret)
+
+    def enter_as_guest(self) -> ResponseReturnValue:
+        """A new account that ends with its sign-in."""
+        if not self._settings.guests:
+            flask.abort(403, "This site has no guests. Ask its operator for an invitation.")
+        where = origin("guest")
+        subject = f"guests {attempts.network(where.address)}"
+        with self._database.transaction() as cursor:
+            wait = attempts.wait_seconds(cursor, {subject: self._settings.guests_per_address})
+            if wait:
+                return self._page(_next(), error=_later(wait), status=429)
+            people.forget_guests(cursor)
+            account = accounts.create(cursor, name="Guest", role="guest")
+            secret = accounts.admit(cursor, account, self._settings.guest_hours / 24, where)
+            _note_sign_in(cursor, account, where.how)
+        return self._cookies.give(redirect(_next()), secret)
+
+    def join(self, token: str) -> ResponseReturnValue:
+        """The form of who was invited."""
+        with self._database.reading() as cursor:
+            link = accounts.link(cursor, token, "join")
+        if link is None:
+            flask.abort(404, USED_UP)
+        return flask.render_template("join.html", role=link.role)
+
+    def join_as(self, token: str) -> ResponseReturnValue:
+        form = flask.request.form
+        name, login = form.get("name", "").strip(), form.get("login", "").strip()
+        where = origin("invitation")
+        try:
+            passwords.check(login, form.get("password", ""))
+            hash = self._passwords.hash(form.get("password", ""))
+            with self._database.transaction() as cursor:
+                link = accounts.link(cursor, token, "join")
+                if link is None or not accounts.use(cursor, token, "join"):
+                    flask.abort(404, USED_UP)
+                account = accounts.create(
+                    cursor, name=name or login, role=link.role, login=login, password=hash
+                )
+                secret = accounts.admit(cursor, account, self._cookies.days, where)
+                audit.note(
+                    cursor, actor=account, action="joined", detail=link.role,
+                    address=where.address,
+                )  # fmt: skip
+        except (BadChoice, LoginTaken) as error:
+            page = flask.render_template("join.html", error=error, name=name, login=login)
+            return page, 400
+        return self._cookies.give(redirect("/"), secret)
+
+    def new_password(self, token: str) -> ResponseReturnValue:
+        """The form of who was given a link to choose another password."""
+        with self._database.reading() as cursor:
+            link = accounts.link(cursor, token, "password")
+        if link is None:
+            flask.abort(404, USED_UP)
+        return flask.render_template("password.html", login=link.login, name=link.name)
+
+    def set_password(self, token: str) -> ResponseReturnValue:
+        """Take the new password; it signs out whoever was in with the old one."""
+        form = flask.request.form
+        login = form.get("login", "").strip()
+        where = origin("password link")
+        try:
+            passwords.check(login, form.get("password", ""))
+            hash = self._passwords.hash(form.get("password", ""))
+            with self._database.transaction() as cursor:
+                link = accounts.link(cursor, token, "password")
+                if link is None or not accounts.use(cursor, token, "password"):
+                    flask.abort(404, USED_UP)
+                if accounts.disabled_because(cursor, link.account) is not None:
+                    flask.abort(403, "This account is disabled.")
+                accounts.set_password(cursor, link.account, login, hash)
+                accounts.end_sign_ins(cursor, link.account)
+                attempts.forget(cursor, _subject(login))
+                secret = accounts.admit(cursor, link.account, self._cookies.days, where)
+                audit.note(
+                    cursor, actor=link.account, action="set a password", detail=where.how,
+                    address=where.address,
+                )  # fmt: skip
+        except (BadChoice, LoginTaken) as error:
+            return flask.render_template("password.html", error=error, login=login), 400
+        self._check_pages()
+        return self._cookies.give(redirect("/"), secret)
+
+    # --- Out ---
+
+    def sign_out(self) -> ResponseReturnValue:
+        """This browser."""
+        person = flask.g.person
+        with self._database.transaction() as cursor:
+            accounts.end_sign_in(cursor, person.id, person.sign_in)
+            audit.note(cursor, actor=person.id, action="signed out", address=_address())
+        self._check_pages()
+        return self._cookies.take(redirect("/sign-in"))
+
+    def sign_out_everywhere(self) -> ResponseReturnValue:
+        person = flask.g.person
+        with self._database.transaction() as cursor:
+            ended = accounts.end_sign_ins(cursor, person.id)
+            audit.note(
+                cursor, actor=person.id, action="signed out everywhere",
+                detail=f"{ended} browsers", address=_address(),
+            )  # fmt: skip
+        self._check_pages()
+        return self._cookies.take(redirect("/sign-in"))
+
+    # --- What they share ---
+
+    def _page(
+        self, next: str, *, error: str = "", login: str = "", status: int = 200
+    ) -> ResponseReturnValue:
+        page = flask.render_template(
+            "sign_in.html",
+            next=next if is_own_path(next) else "/",
+            error=error,
+            login=login,
+            guests=self._settings.guests,
+        )
+        return page, status
+
+    def _limits(self, login: str) -> dict[str, int]:
+        """How often an account's password may be tried, by all and from one address."""
+        address = f"address {attempts.network(_address())}"
+        return {
+            _subject(login): self._settings.attempts_per_account,
+            address: self._settings.attempts_per_address,
+        }
+
+
+def _subject(login: str) -> str:
+    return f"account {login.lower()[:100]}"
+
+
+def _address() -> str:
+    return flask.request.remote_addr or ""
+
+
+def _next() -> str:
+    """Where the form says to go on."""
+    wanted = flask.request.form.get("next", "/")
+    return wanted if is_own_path(wanted) else "/"
+
+
+def _later(seconds: float) -> str:
+    return f"Too many tries. Wait {max(1, round(seconds / 60))} min, then try again."
+
+
+def _note_sign_in(cursor: Cursor, account: str, how: str) -> None:
+    audit.note(cursor, actor=account, action="signed in", detail=how, address=_address())

@@ -1,0 +1,61 @@
+"""Whether open pages may stay open: their sign-ins are looked at for as long as they live.
+
+Who is signed out, disabled or given another role, on whatever server or at the command line,
+is noticed within an interval; `check` is called for what is done here, and it is at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import gevent
+
+from app import accounts
+from app.browsers import Browser, Browsers
+from app.db import Database, Unavailable
+
+log = logging.getLogger(__name__)
+SIGNED_OUT = "signed out"
+
+
+class Standing:
+    def __init__(self, *, database: Database, browsers: Browsers, interval: float) -> None:
+        self._database = database
+        self._browsers = browsers
+        self._interval = interval
+        self._greenlet: gevent.Greenlet[..., None] | None = None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def check(self) -> None:
+        """Cut off the pages whose sign-in is over."""
+        browsers = self._browsers.all()
+        if not browsers:
+            return
+        try:
+            with self._database.reading() as cursor:
+                good = accounts.standing(cursor, {browser.sign_in for browser in browsers})
+        except Unavailable:
+            over = [browser for browser in browsers if _has_expired(browser)]
+        else:
+            over = [each for each in browsers if good.get(each.sign_in) != each.kind]
+        for browser in over:
+            browser.dismiss(SIGNED_OUT)
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(self._interval)
+            try:
+                self.check()
+            except Exception:  # a mistake of ours must not leave pages open for ever
+                log.exception("sign-ins of open pages could not be looked at; again later")
+
+
+def _has_expired(browser: Browser) -> bool:
+    return browser.expires is not None and browser.expires < datetime.now(UTC)

@@ -1,0 +1,79 @@
+"""The web side without its servers: asked in this process, with a real database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import flask
+from flask.testing import FlaskClient
+
+from app import accounts
+from app.accounts import Origin
+from app.browsers import Browsers
+from app.cache import Cache
+from app.db import Database
+from app.delivery import Delivery
+from app.evaluations import Evaluations
+from app.nodes import Nodes
+from app.sessions import Sessions
+from app.settings import Settings
+from app.token import Tokens
+from app.web import create_app
+from app.web.socket import Sockets
+from app.web.standing import Standing
+from app.web.status import Snapshot
+from tests.host import settings_in
+
+NO_STREAMS: Any = None  # no server is asked
+
+
+class WebApp:
+    def __init__(self, database: Database, folder: Path, **keys: str) -> None:
+        """`folder`: what is the data directory; `keys`: settings as in the environment."""
+        self.database = database
+        self.settings: Settings = settings_in(folder, **keys)
+        self.tokens = Tokens(data_dir=folder, database=database)
+        self.browsers = Browsers()
+        nodes = Nodes(
+            name="test", tokens=self.tokens, context=NO_STREAMS, wire=self.settings.wire,
+        )  # fmt: skip
+        delivery = Delivery(browsers=self.browsers, nodes=nodes)
+        sessions = Sessions(database=database, delivery=delivery)
+        cache = Cache(servers=[], timeout=1.0)
+        self.standing = Standing(database=database, browsers=self.browsers, interval=3600)
+        self.flask: flask.Flask = create_app(
+            settings=self.settings,
+            database=database,
+            sessions=sessions,
+            evaluations=Evaluations(nodes=nodes, cache=cache, settings=self.settings),
+            sockets=Sockets(
+                settings=self.settings, database=database, sessions=sessions, delivery=delivery
+            ),
+            snapshot=lambda: Snapshot(notices=[]),
+            standing=self.standing,
+            tokens=self.tokens,
+        )
+
+    def client(self) -> FlaskClient:
+        """A browser that has opened a page of the site."""
+        made = self.flask.test_client()
+        made.environ_base["HTTP_SEC_FETCH_SITE"] = "same-origin"
+        made.environ_base["HTTP_ACCEPT"] = "text/html"
+        return made
+
+    def person(self, role: str, name: str = "") -> tuple[FlaskClient, str]:
+        """A signed-in browser, and its account."""
+        with self.database.transaction() as cursor:
+            if role == "owner":
+                account = accounts.owner(cursor)
+            else:
+                account = accounts.create(cursor, name=name or f"a {role}", role=role)
+        return self.browser_of(account), account
+
+    def browser_of(self, account: str) -> FlaskClient:
+        with self.database.transaction() as cursor:
+            secret = accounts.admit(cursor, account, 1, Origin("address"))
+        client = self.client()
+        client.set_cookie(f"salvus-{self.settings.site.name}", secret)
+        return client
