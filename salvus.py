@@ -28,7 +28,7 @@ from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.evaluations import Evaluations
 from app.nodes import Nodes
-from app.sage import cgroups, protections
+from app.sage import cgroups, console, protections
 from app.sage.census import Census
 from app.sage.pool import Pool, PoolError
 from app.sage.recorder import Recorder
@@ -477,6 +477,7 @@ def address() -> None:
 for command in (*operating.ALL, *site_commands.ALL):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
+main.add_command(console.command(settings_file.read, certs.made_identity))
 
 
 def _site_of_operator() -> tuple[Settings, Database, str]:

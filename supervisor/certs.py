@@ -72,13 +72,23 @@ def ensure(data_dir: Path, names: Sequence[str]) -> Paths:
     Safe to call from several processes at once. A damaged file is made anew. Raises
     CannotStart where only another host of the site could make them.
     """
-    return _ensure(_paths(data_dir, "host"), names, (SERVER, CLIENT))
+    return _ensure(host_paths(data_dir), names, (SERVER, CLIENT))
 
 
 def identity(settings: Settings) -> Identity:
     """What this host proves itself with, made or renewed if need be. Raises CannotStart."""
     paths = ensure(settings.data_dir, layout.addresses_here(settings))
     return Identity(ca=paths.ca, certificate=paths.certificate, key=paths.key)
+
+
+def made_identity(settings: Settings) -> Identity:
+    """The same, if it has been made; nothing is made or looked at."""
+    paths = host_paths(settings.data_dir)
+    return Identity(ca=paths.ca, certificate=paths.certificate, key=paths.key)
+
+
+def host_paths(data_dir: Path) -> Paths:
+    return _paths(data_dir, "host")
 
 
 def ensure_public(data_dir: Path, names: Sequence[str]) -> Paths:
