@@ -147,6 +147,8 @@ def test_strangers_are_told_what_they_lack(small: RunningSite, tmp_path: Path) -
         text = (small.data_dir / "certificates" / name).read_text()
         (tmp_path / "certificates" / name).write_text(text)
     assert "not the token of this site" in elsewhere()
+    (tmp_path / "certificates" / "host.pem").write_text("damaged")
+    assert "no usable certificate" in elsewhere()
 
 
 # --- At a terminal --------------------------------------------------------------------

@@ -366,7 +366,11 @@ def dialer(
                 " user whom the site runs as, on a host of the site; [site] data_dir"
                 " (SALVUS_SITE_DATA_DIR) names its folder"
             )
-    context = client_context(identity)
+    try:
+        context = client_context(identity)
+    except OSError as error:
+        reason = f"{identity.ca.parent}: no usable certificate ({error})"
+        raise click.ClickException(reason) from error
 
     def dial() -> tuple[Stream, Hello]:
         return connect(
