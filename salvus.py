@@ -12,7 +12,8 @@ import os
 import platform
 import signal
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -45,6 +46,7 @@ from app.wire.tls import client_context, server_context
 from monitor import queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
+from monitor.vitals import Listener, Teller, Vitals
 from supervisor import catalog, certs, front, locations, memcached, postgresql, site_commands
 from supervisor import commands as operating
 from supervisor.client import NoSupervisor
@@ -137,6 +139,10 @@ class SageRole:
         self.pool.wait_ready(self._settings.sage.start_seconds)
         self._server.start()
 
+    def vitals(self) -> Vitals:
+        """As far as sessions go."""
+        return Vitals(sessions=self.pool.used, sessions_free=self.pool.free)
+
     def drain(self) -> None:
         """Let no session begin here, and wait until nobody uses those there are."""
         self._server.drain()
@@ -193,6 +199,7 @@ class Site:
         self._sage: SageRole | None = None
         self._support: Supervisor | None = None
         self._monitor: Monitor | None = None
+        self._teller: Teller | None = None
         self._lock: Lock | None = None
 
     def start(self) -> None:
@@ -202,6 +209,10 @@ class Site:
         self._tokens.start()
         self._servers.start()
         self._standing.start()
+        if "monitor" not in self.settings.app.roles:
+            at = f"{self.settings.app.host}:{self.settings.app.port}"
+            self._teller = teller(self.settings, at, self._vitals)
+            self._teller.start()
         gevent.spawn(self._start_rest)
 
     def leave(self) -> None:
@@ -213,6 +224,8 @@ class Site:
         self._standing.stop()
         self.nodes.stop()
         self._tokens.stop()
+        if self._teller is not None:
+            self._teller.stop()
         if self._monitor is not None:
             self._monitor.stop()
         if self._sage is not None:
@@ -318,8 +331,20 @@ class Site:
             cache=self.cache,
             settings=self.settings,
             services=lambda: [this, *(watched(support) if support else ())],
+            vitals=lambda at: self._vitals() if at == this.at else None,
         )
         self._monitor.start()
+
+    def _vitals(self) -> Vitals:
+        sessions = self._sage.vitals() if self._sage is not None else Vitals()
+        return replace(sessions, browsers=len(self.browsers), hub_lag=self._lag.seconds)
+
+
+def teller(settings: Settings, at: str, vitals: Callable[[], Vitals]) -> Teller:
+    """Lets the monitor of this host know how the server at host:port fares."""
+    return Teller(
+        path=locations.vitals(settings), at=at, interval=settings.monitor.interval, vitals=vitals
+    )
 
 
 def watched(host: Supervisor) -> list[Watched]:
@@ -389,12 +414,19 @@ def supervise() -> None:
         settings=settings, read=settings_file.read, on_settings=lambda fresh: None
     )
     host = supervision.services
+    this = Watched(type="supervisor", name="supervisor", pid=os.getpid(), alone=True)
+    listener = Listener(path=locations.vitals(settings), interval=settings.monitor.interval)
     monitor = Monitor(
-        database=database, cache=cache, settings=settings, services=lambda: watched(host)
+        database=database,
+        cache=cache,
+        settings=settings,
+        services=lambda: [this, *watched(host)],
+        vitals=listener.of,
     )
     tokens = Tokens(data_dir=settings.data_dir, database=database)
     for notice in catalog.notices(settings):
         supervision.console.say(notice)
+    listener.start()
     supervision.start()
     tokens.start()
     telling = gevent.spawn(_tell_address, supervision, settings, database, monitor)
@@ -407,6 +439,7 @@ def supervise() -> None:
     tokens.stop()
     monitor.stop()
     supervision.stop()
+    listener.stop()
     database.close()
     cache.close()
 
@@ -449,15 +482,25 @@ def sage() -> None:
         gevent.signal_handler(number, stopping.set)
     gevent.signal_handler(signal.SIGHUP, role.pool.replace_zygote)
     gevent.signal_handler(signal.SIGUSR1, _leave_gently, role, stopping)
+    lag = HubLag(window=settings.monitor.interval)
+    telling = teller(
+        settings,
+        f"{settings.sage.host}:{settings.sage.port}",
+        lambda: replace(role.vitals(), hub_lag=lag.seconds),
+    )
     preparing = gevent.spawn(migrate, database)
     tokens.start()
     try:
+        lag.start()
+        telling.start()
         role.start()
         stopping.wait()
     except OSError as error:
         raise click.ClickException(f"{error.strerror or error}") from error
     finally:
         preparing.kill()
+        telling.stop()
+        lag.stop()
         tokens.stop()
         role.stop()
 

@@ -2,27 +2,27 @@
 
 A row's id is made from the host, its boot, the process id and the kernel's start time of
 the process: a monitor that is restarted recognises what it watched before, a reused pid is
-another service, and the wall clock may jump. So `running` is found, not believed.
+another service, and the wall clock may jump. So `running` is found, not believed: on its host
+by this id, and of hosts that are silent by `hosts.py`.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import psutil
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from monitor.samples import Sample, Watched
+from monitor.samples import Sample, Watched, stat_of
 
 NAMESPACE = uuid.UUID("5a2b7a1c-6b0f-4f53-9f5e-2f7c6d1a8e40")
-HOST = socket.gethostname()
 FOUND_GONE = "found gone"
 TRIMMED_AT_ONCE = 1000  # rows
 
@@ -48,10 +48,11 @@ class Row:
 
 
 class Book:
-    """What runs now and which rows still have to be written."""
+    """What runs now on `host` and which rows still have to be written."""
 
-    def __init__(self, *, site: str) -> None:
+    def __init__(self, *, site: str, host: str) -> None:
         self._site = site
+        self._host = host
         self._running: dict[str, Row] = {}  # by service name
         self._unwritten: dict[str, Row] = {}  # by id
 
@@ -59,17 +60,17 @@ class Book:
     def running(self) -> list[Row]:
         return list(self._running.values())
 
-    @property
-    def unwritten(self) -> list[Row]:
-        """What the database may not know; the running ones always, in case they got lost."""
-        return list({**self._unwritten, **{row.id: row for row in self.running}}.values())
+    def unwritten(self, known: Collection[str]) -> list[Row]:
+        """What the database does not know yet, or any more: it has `known` (ids) as running."""
+        lost = {row.id: row for row in self.running if row.id not in known}
+        return list({**self._unwritten, **lost}.values())
 
     def update(self, watched: Iterable[Watched], now: datetime) -> None:
         """Open a row for each new process and close those of processes that are gone."""
         present = {one.name: one for one in watched}
         for name, row in list(self._running.items()):
             one = present.get(name)
-            if one is None or one.pid != row.pid or identity(row.pid) != row.id:
+            if one is None or one.pid != row.pid or identity(row.pid, self._host) != row.id:
                 self._close(row, now, one.reason if one else "")
         for one in present.values():
             if one.pid is not None and one.name not in self._running:
@@ -82,7 +83,7 @@ class Book:
                 del self._unwritten[row.id]
 
     def _open(self, watched: Watched, pid: int) -> None:
-        row = _row(watched, pid, self._site)
+        row = _row(watched, pid, self._site, self._host)
         if row is not None:
             self._running[row.name] = self._unwritten[row.id] = row
 
@@ -93,17 +94,17 @@ class Book:
         )
 
 
-def identity(pid: int) -> str | None:
-    """The id of the process that has `pid` now, None if none has."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
+def identity(pid: int, host: str) -> str | None:
+    """The id of the process that has `pid` now on this host, None if none has."""
+    fields = stat_of(pid)
+    if fields is None:
         return None
-    fields = stat.rpartition(")")[2].split()  # the name before may hold anything
-    if fields[0] in ("Z", "X"):
-        return None
-    return str(uuid.uuid5(NAMESPACE, f"{HOST} {boot} {pid} {fields[19]}"))
+    return str(uuid.uuid5(NAMESPACE, f"{host} {_boot()} {pid} {fields[19]}"))
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def write_rows(cursor: Cursor, rows: list[Row]) -> None:
@@ -131,10 +132,12 @@ def write_samples(cursor: Cursor, samples: list[tuple[str, Sample]]) -> None:
     )
 
 
-def close_gone(cursor: Cursor, host: str, identify: Callable[[int], str | None] = identity) -> int:
-    """Close the rows of `host` whose process is not there any more; how many."""
+def close_gone(
+    cursor: Cursor, host: str, identify: Callable[[int, str], str | None] = identity
+) -> int:
+    """Close the rows of this host whose process is not there any more; how many."""
     cursor.execute("SELECT id::text, pid FROM services WHERE running AND host = %s", (host,))
-    gone = [row_id for row_id, pid in cursor.fetchall() if identify(pid) != row_id]
+    gone = [row_id for row_id, pid in cursor.fetchall() if identify(pid, host) != row_id]
     cursor.execute(
         "UPDATE services SET running = false, stopped = now(), exit = %s"
         " WHERE id = ANY(%s::uuid[]) AND running",
@@ -161,9 +164,9 @@ def trim_services(cursor: Cursor, keep_days: float) -> None:
     )
 
 
-def _row(watched: Watched, pid: int, site: str) -> Row | None:
+def _row(watched: Watched, pid: int, site: str, host: str) -> Row | None:
     """None if the process has gone meanwhile."""
-    row_id = identity(pid)
+    row_id = identity(pid, host)
     try:
         process = psutil.Process(pid)
         started = datetime.fromtimestamp(process.create_time(), UTC)
@@ -177,7 +180,7 @@ def _row(watched: Watched, pid: int, site: str) -> Row | None:
         type=watched.type,
         name=watched.name,
         site=site,
-        host=HOST,
+        host=host,
         address=watched.address,
         port=watched.port,
         running=True,

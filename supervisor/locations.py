@@ -47,6 +47,11 @@ def sockets(settings: Settings) -> Path:
     return Path("/run" if os.geteuid() == 0 else "/tmp") / name
 
 
+def vitals(settings: Settings) -> Path:
+    """The socket at which this host's monitor hears from our own servers."""
+    return sockets(settings) / "vitals"
+
+
 def make_all(settings: Settings) -> None:
     """Make the folders that every host needs. Raises CannotStart.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ import pytest
 from app.cache import Cache
 from app.db import Database
 from app.settings import Settings
-from monitor import queries, services
+from monitor import hosts, queries, services
 from monitor.monitor import Monitor
-from monitor.samples import HubLag, Sampler, Watched
+from monitor.samples import HubLag, Sample, Sampler, Watched
+from monitor.vitals import Listener, Teller, Vitals
 from supervisor.postgresql import socket_folder
 
 NO_CACHE = Cache(servers=(), timeout=1)
@@ -50,10 +53,20 @@ def watch(
 ) -> Callable[..., tuple[Monitor, list[Watched]]]:
     """Makes a monitor and the list of what it watches."""
 
-    def make(pool: Database = database, cache: Cache = NO_CACHE) -> tuple[Monitor, list[Watched]]:
+    def make(
+        pool: Database = database,
+        cache: Cache = NO_CACHE,
+        host: str = "",
+        vitals: Callable[[str], Vitals | None] = lambda at: None,
+    ) -> tuple[Monitor, list[Watched]]:
         watched: list[Watched] = []
+        site = replace(host_settings.site, host=host)
         monitor = Monitor(
-            database=pool, cache=cache, settings=host_settings, services=lambda: list(watched)
+            database=pool,
+            cache=cache,
+            settings=replace(host_settings, site=site),
+            services=lambda: list(watched),
+            vitals=vitals,
         )
         return monitor, watched
 
@@ -65,12 +78,11 @@ def test_a_service_is_seen_from_its_start_to_its_end(database: Database, watch: 
     with sleeper() as process:
         watched.append(Watched("sage", "sage server", process.pid, "127.0.0.1", 8100))
         monitor.step()
-        monitor.step()
         assert ask(database, "SELECT type, pid, running, port FROM services") == [
             ("sage", process.pid, True, 8100)
         ]
         ((count, memory),) = ask(database, "SELECT count(*), min(resident_size) FROM status")
-        assert count == 2
+        assert count == 1
         assert memory > 1_000_000
     watched[:] = [Watched("sage", "sage server", None, reason="ended by SIGKILL")]
     monitor.step()
@@ -110,10 +122,11 @@ def test_samples_wait_for_a_database_that_is_down(
     monitor, watched = watch(pool=pool)
     watched.append(Watched("app", "app server", os.getpid()))
     monitor.step()
+    watched.append(Watched("postgresql", "postgresql", os.getppid()))
     monitor.step()
     way.symlink_to(socket_folder(host_settings))
     monitor.step()
-    assert ask(database, "SELECT count(*) FROM status") == [(3,)]
+    assert ask(database, "SELECT count(DISTINCT service) FROM status") == [(2,)]
     pool.close()
 
 
@@ -124,12 +137,67 @@ def test_old_rows_are_trimmed(database: Database, watch: Any) -> None:
     with database.transaction() as cursor:
         cursor.execute(
             "INSERT INTO status SELECT service, time - interval '1 year' - number * interval '1 s',"
-            " load, percent_mem, percent_cpu, cputime, walltime, virtual_size, resident_size"
+            " load, percent_mem, percent_cpu, cputime, walltime, virtual_size, resident_size,"
+            " sessions, sessions_free, browsers, hub_lag"
             " FROM status, generate_series(1, 2500) AS number"
         )
     fresh, _ = watch()
     fresh.step()
     assert ask(database, "SELECT count(*) FROM status") == [(1,)]
+
+
+def age(database: Database, host: str, seconds: float) -> None:
+    """Let a host have been silent for so long."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE monitors SET seen = now() - make_interval(secs => %s) WHERE host = %s",
+            (seconds, host),
+        )
+
+
+def test_rows_of_a_lost_host_are_closed_and_opened_again(
+    database: Database, watch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, watched = watch(host="lost")
+    watched.append(Watched("app", "app server", os.getpid()))
+    lost.step()
+    age(database, "lost", 3600)
+    other, _ = watch(host="other")
+    other.step()  # which has only just been heard of itself
+    assert ask(database, "SELECT running FROM services") == [(True,)]
+    now = time.monotonic()
+    monkeypatch.setattr("monitor.monitor.time.monotonic", lambda: now + 3600)
+    other.step()
+    ((running, why, silent),) = ask(
+        database, "SELECT running, exit, stopped < now() - interval '59 min' FROM services"
+    )
+    assert (running, why, silent) == (False, hosts.FOUND_LOST, True)
+    lost.step()
+    assert ask(database, "SELECT running, exit FROM services") == [(True, None)]
+
+
+def test_nobody_is_lost_because_the_database_was_away(
+    database: Database, watch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, watched = watch(host="lost")
+    watched.append(Watched("app", "app server", os.getpid()))
+    lost.step()
+    other, _ = watch(host="other")
+    other.step()
+    age(database, "lost", 3600)
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "_url", "postgresql:///salvus?host=/nowhere")
+        patched.setattr(database, "_idle", [])
+        other.step()
+    now = time.monotonic()
+    monkeypatch.setattr("monitor.monitor.time.monotonic", lambda: now + 3600)
+    other.step()
+    assert ask(database, "SELECT running FROM services") == [(True,)]
+
+
+def names(database: Database, cache: Cache, site: str) -> list[str]:
+    found = queries.running_services(database=database, cache=cache, site=site)
+    return [each["name"] for each in found]
 
 
 def test_the_cache_answers_before_the_database(
@@ -146,6 +214,79 @@ def test_the_cache_answers_before_the_database(
     assert [entry["name"] for entry in cached] == ["app server"]
     assert cached[0].keys() == stored[0].keys()
     assert cached[0]["resident_size"] == stored[0]["resident_size"]
+
+
+def test_a_cache_that_lacks_a_host_is_not_believed(
+    database: Database, memcached: Cache, watch: Any, host_settings: Settings
+) -> None:
+    site = host_settings.site.name
+    here, watched = watch(cache=memcached, host="here")
+    watched.append(Watched("app", "app-1", os.getpid()))
+    there, watched = watch(cache=memcached, host="there")
+    watched.append(Watched("app", "app-2", os.getpid()))
+    for monitor in (there, here):
+        monitor.step()
+    assert names(database, memcached, site) == ["app-1", "app-2"]
+    memcached.delete(f"monitor/{site}/there")
+    assert names(database, memcached, site) == ["app-1", "app-2"]
+    memcached.set(f"monitor/{site}/there", b'{"until": 0, "services": []}', 60)
+    assert names(database, memcached, site) == ["app-1", "app-2"]
+
+
+def sample(**figures: Any) -> Sample:
+    given: dict[str, Any] = {
+        "time": datetime.now(UTC), "load": 1.0, "percent_mem": 1.0, "percent_cpu": 10.0,
+        "cputime": 100.0, "walltime": 1000.0, "virtual_size": 10**9, "resident_size": 10**8,
+        "hub_lag": 0.001, **figures,
+    }  # fmt: skip
+    return Sample(**given)
+
+
+@pytest.mark.parametrize(
+    ("figures", "tells"),
+    [
+        ({}, False),
+        ({"cputime": 200.0, "walltime": 1100.0, "virtual_size": 2 * 10**9}, False),
+        ({"percent_cpu": 10.9, "load": 1.2, "resident_size": 104 * 10**6, "hub_lag": 0.01}, False),
+        ({"percent_cpu": 12.0}, True),
+        ({"load": 1.3}, True),
+        ({"resident_size": 106 * 10**6}, True),
+        ({"sessions": 1}, True),
+        ({"browsers": 0}, True),
+        ({"hub_lag": 0.1}, True),
+    ],
+)
+def test_a_sample_that_says_nothing_new_is_known(figures: dict[str, Any], tells: bool) -> None:
+    assert sample(**figures).says_more_than(sample()) is tells
+
+
+def test_unchanged_samples_are_thinned(database: Database, watch: Any) -> None:
+    with sleeper("print(flush=True); import time; time.sleep(3600)") as process:
+        assert process.stdout
+        process.stdout.readline()
+        pages = iter([1, 1, 1, 2])
+        monitor, watched = watch(vitals=lambda at: Vitals(browsers=next(pages)))
+        watched.append(Watched("app", "app server", process.pid))
+        for _ in range(4):
+            monitor.step()
+        found = ask(database, "SELECT DISTINCT browsers FROM status ORDER BY browsers")
+        assert found == [(1,), (2,)]
+        assert ask(database, "SELECT count(*) < 4 FROM status") == [(True,)]
+
+
+def test_servers_tell_how_they_fare(data_dir: Path) -> None:
+    listener = Listener(path=data_dir / "vitals", interval=60)
+    told = Vitals(sessions=3, sessions_free=7, hub_lag=0.5)
+    teller = Teller(path=data_dir / "vitals", at="a:1", interval=60, vitals=lambda: told)
+    teller.tell()  # to nobody
+    listener.start()
+    teller.tell()
+    while listener.of("a:1") is None:
+        gevent.sleep(0.01)
+    assert listener.of("a:1") == told
+    assert listener.of("b:1") is None
+    teller.stop()
+    listener.stop()
 
 
 def test_a_sample_covers_the_children() -> None:
@@ -182,7 +323,7 @@ def test_what_is_gone_has_no_sample() -> None:
 def test_a_row_is_closed_when_its_process_is_another(
     of: Watched, now: Watched, stays: bool
 ) -> None:
-    book, time = services.Book(site="test"), datetime.now(UTC)
+    book, time = services.Book(site="test", host="here"), datetime.now(UTC)
     book.update([of], time)
     (before,) = book.running
     book.update([now], time + timedelta(seconds=1))

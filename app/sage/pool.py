@@ -261,6 +261,17 @@ class Pool:
             if session.journal is not None
         )
 
+    @property
+    def free(self) -> int:
+        """How many more sessions may begin here."""
+        taken = len(self._places) + len(self._places.waiting)
+        return max(0, self._settings.sage.max_sessions - taken)
+
+    @property
+    def used(self) -> int:
+        """How many sessions there are, without spares."""
+        return len(self._places)
+
     def statistics(self) -> dict[str, object]:
         serving = [s for s in self._sessions.values() if s.journal is not None]
         return {
