@@ -48,6 +48,10 @@ debian_packages() {
     has nginx || printf 'nginx-light '
     if [ "$purpose" = test ]; then
         has stunnel4 || printf 'stunnel4 '
+        has openvpn || printf 'openvpn '
+        has ip || printf 'iproute2 '
+        has ssh || printf 'openssh-client '
+        has sshd || printf 'openssh-server '
         command -v chromium >/dev/null || command -v chromium-browser >/dev/null || printf 'chromium '
     fi
 }
@@ -85,6 +89,7 @@ install_debian() {
     for service in memcached haproxy nginx; do
         case $missing in *$service*) end_service $service ;; esac
     done
+    case $missing in *openssh-server*) end_service ssh ;; esac
 }
 
 end_service() {

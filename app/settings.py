@@ -89,6 +89,9 @@ HOST_ADDRESS = Rule(
     lambda value: ":" not in value and (is_ip_address(value) or is_host_name(value)),
 )
 HOST_NAME = Rule("a host name, or empty", lambda value: not value or is_host_name(value))
+NETWORK = Rule(
+    'a network of IPv4, as "10.77.0.0/24"', lambda value: "/" in value and is_network(value)
+)
 COUNT = between(1, 100)
 KINDS = ("owner", "administrator", "teacher", "member", "guest", "anonymous")  # of users
 
@@ -99,6 +102,13 @@ def is_ip_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_network(text: str) -> bool:
+    try:
+        return ipaddress.IPv4Network(text).prefixlen < 31
+    except ValueError:
+        return False
 
 
 def is_host_name(text: str) -> bool:
@@ -292,6 +302,20 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Vpn:
+    server: str = key("", HOST_NAME)
+    address: str = key("", HOST_NAME)
+    network: str = key("10.77.0.0/24", NETWORK)
+    port: int = key(1194, PORT)
+    protocol: str = key("udp", one_of("udp", "tcp"))
+    cipher: str = key(
+        "AES-256-GCM", one_of("AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305")
+    )
+    compression: str = key("none", one_of("none", "lz4", "lzo"))
+    binary: str = key("")
+
+
+@dataclass(frozen=True)
 class Monitor:
     interval: float = key(5.0, between(0.2, 3600))
     keep_days: float = key(14.0, between(0.01, 36500))
@@ -336,6 +360,7 @@ class Settings:
     haproxy: Haproxy = Haproxy()
     nginx: Nginx = Nginx()
     tls: Tls = Tls()
+    vpn: Vpn = Vpn()
     monitor: Monitor = Monitor()
     supervisor: Supervisor = Supervisor()
     kinds: Mapping[str, Limits] = field(  # where they differ from `limits`
@@ -466,8 +491,24 @@ def _require_whole(hosts: Mapping[str, Host], found: Settings) -> None:
         wrong = "no host has the role sage, and [sage] servers names none"
     elif len({host.address for host in hosts.values()}) < len(hosts):
         wrong = "two hosts have the same address"
+    elif found.vpn.server:
+        wrong = _wrong_with_vpn(hosts, found.vpn)
     if wrong:
         raise SettingsError(f"{found.file}: [hosts]: {wrong}")
+
+
+def _wrong_with_vpn(hosts: Mapping[str, Host], vpn: Vpn) -> str:
+    """In words; empty if nothing is."""
+    members = {name: host.address for name, host in hosts.items() if "vpn" in host.roles}
+    if vpn.server not in members:
+        return f"[vpn] server = {vpn.server!r}: expected a host with the role vpn"
+    if not vpn.address:
+        return "[vpn] address must say where the others reach the VPN's server"
+    network = ipaddress.IPv4Network(vpn.network)
+    for name, address in members.items():
+        if not is_ip_address(address) or ipaddress.ip_address(address) not in network:
+            return f"{name} has the role vpn, so its address must be one of {vpn.network}"
+    return ""
 
 
 def _take_kinds(document: dict[str, Any], source: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def of_app_server(settings: Settings, environment: Mapping[str, str]) -> str:
         nginx=defaults.Nginx(),
         tls=defaults.Tls(),
         backup=defaults.Backup(),
+        vpn=defaults.Vpn(),
         supervisor=defaults.Supervisor(),
         hosts={},
     )

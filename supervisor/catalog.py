@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from supervisor import (
     inheritance,
     locations,
     memcached,
+    openvpn,
     postgresql,
     probes,
     schedule,
@@ -92,7 +94,9 @@ def support(settings: Settings) -> tuple[Service, ...]:
 
 def whole_host(settings: Settings) -> tuple[Service, ...]:
     """All that this host runs."""
-    services = [*support(settings)]
+    services = [*openvpn.services(settings)]
+    network = tuple(service.name for service in services)
+    services += [replace(one, after=network) for one in support(settings)]
     below = tuple(service.name for service in services)
     own_sage = layout.own(settings, layout.sage_servers(settings))
     ports = [server.port for server in own_sage]

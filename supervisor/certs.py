@@ -98,14 +98,20 @@ def ensure_public(data_dir: Path, names: Sequence[str]) -> Paths:
 
 def ensure_server(data_dir: Path, service: str, names: Sequence[str]) -> Paths:
     """The same for a service that others connect to: good for a server alone."""
-    return _ensure(server_paths(data_dir, service), names, (SERVER,))
+    return _ensure(service_paths(data_dir, service), names, (SERVER,))
+
+
+def ensure_client(data_dir: Path, service: str, names: Sequence[str]) -> Paths:
+    """The same for a service that connects to another host's: good for a client alone."""
+    return _ensure(service_paths(data_dir, service), names, (CLIENT,))
 
 
 def public_paths(data_dir: Path) -> Paths:
-    return server_paths(data_dir, "public")
+    return service_paths(data_dir, "public")
 
 
-def server_paths(data_dir: Path, service: str) -> Paths:
+def service_paths(data_dir: Path, service: str) -> Paths:
+    """Of a service's own certificate."""
     return _paths(data_dir, service)
 
 

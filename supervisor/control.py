@@ -44,6 +44,7 @@ from supervisor.supervisor import UnknownService
 
 LOOK_SECONDS = 0.2  # between looks at a log that is followed
 SUPERVISOR = "supervisor"  # its own log, in orders
+IP_FREEBIND = 15  # which Python does not name
 
 log = logging.getLogger(__name__)
 Send = Callable[[Message], None]
@@ -85,9 +86,10 @@ class Control:
         listener.listen()
         listener.setblocking(False)
         self._servers = [StreamServer(listener, self._serve_here)]
-        if self._has_others:
-            self._servers.append(StreamServer(self._elsewhere, self._serve_elsewhere))
         try:
+            if self._has_others:
+                others = _listening(self._elsewhere)
+                self._servers.append(StreamServer(others, self._serve_elsewhere))
             for server in self._servers:
                 server.start()
         except OSError as error:
@@ -251,3 +253,19 @@ def _wait_end(stream: Stream) -> None:
     with contextlib.suppress(OSError, ProtocolError, Malformed):
         while stream.receive() is not None:
             pass
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    """A socket that listens there, also if the address will be ours only when the VPN is up.
+    Raises OSError."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        listener.bind(address)
+        listener.listen()
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -80,7 +80,7 @@ def copies(settings: Settings) -> dict[str, str]:
     """What that folder shall hold: text by name."""
     if not is_shared(settings):
         return {}
-    found = certs.server_paths(settings.data_dir, "database")
+    found = certs.service_paths(settings.data_dir, "database")
     parts = {"ca.pem": found.ca, "server.pem": found.certificate, "server.key": found.key}
     try:
         return {name: path.read_text(encoding="ascii") for name, path in parts.items()}

@@ -42,14 +42,18 @@ def may_listen(port: int) -> bool:
         return port >= 1024
 
 
-def confined(arguments: tuple[str, ...], user: str, *, low_ports: bool = False) -> tuple[str, ...]:
-    """The command that executes `arguments` as `user`; empty: as we are. Raises CannotStart."""
+def confined(
+    arguments: tuple[str, ...], user: str, *, low_ports: bool = False, capability: str = ""
+) -> tuple[str, ...]:
+    """The command that executes `arguments` as `user`; empty: as we are. Of root's rights it
+    keeps at most `capability`. Raises CannotStart."""
     if not user:
         return arguments
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise CannotStart("setpriv is missing: `apt-get install util-linux`")
-    kept = "-all,+net_bind_service" if low_ports else "-all"
+    capability = "net_bind_service" if low_ports else capability
+    kept = f"-all,+{capability}" if capability else "-all"
     entry = pwd.getpwnam(user)
     return (
         setpriv,

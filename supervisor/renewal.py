@@ -13,7 +13,7 @@ import gevent
 
 from app import layout
 from app.settings import Settings
-from supervisor import certs, database_access, front, public
+from supervisor import certs, database_access, front, openvpn, public
 from supervisor.service import CannotStart, Reload, Service
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ def renew(settings: Settings) -> None:
     certs.ensure(settings.data_dir, layout.addresses_here(settings))
     if database_access.is_shared(settings):
         database_access.renew(settings)
+    if openvpn.is_used(settings):
+        openvpn.renew_certificate(settings)
     if front.is_used(settings):
         public.renew(settings)
 

@@ -214,7 +214,7 @@ def test_postgresql_takes_a_renewed_certificate_up_while_it_runs(two: Running) -
     reloads = renewal.Reloads(lambda: [service], two.supervisor.signal)
     reloads.run()
     before = (database_access.folder(alpha) / "server.pem").read_bytes()
-    certs.server_paths(alpha.data_dir, "database").certificate.unlink()
+    certs.service_paths(alpha.data_dir, "database").certificate.unlink()
     renewal.renew(alpha)
     reloads.run()
     after = database_access.folder(alpha) / "server.pem"
