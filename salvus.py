@@ -58,8 +58,8 @@ from supervisor.supervision import Supervision
 from supervisor.supervisor import Supervisor
 
 VERSION = "0.1.0"
+DRAIN_LOOK = 0.5  # seconds between looks whether sessions are still used
 DATABASE_RETRY = 1.0  # seconds between tries to reach it at start
-QUIET_SECONDS = 60.0  # after which a session that nobody uses may be ended for a restart
 
 log = logging.getLogger("salvus")
 
@@ -146,8 +146,8 @@ class SageRole:
     def drain(self) -> None:
         """Let no session begin here, and wait until nobody uses those there are."""
         self._server.drain()
-        while not self.pool.is_quiet(QUIET_SECONDS):
-            gevent.sleep(1)
+        while not self.pool.is_quiet(self._settings.sage.quiet_seconds):
+            gevent.sleep(DRAIN_LOOK)
 
     def stop(self) -> None:
         self._server.stop()

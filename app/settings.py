@@ -181,6 +181,7 @@ class Sage:
     ring: int = key(1 << 18, between(1 << 12, 1 << 30))
     start_seconds: int = key(120, between(5, 3600))
     drain_seconds: float = key(600.0, between(0, 7 * 86400))
+    quiet_seconds: float = key(60.0, between(0, 86400))
 
 
 @dataclass(frozen=True)
@@ -368,6 +369,7 @@ class Settings:
     )
     hosts: Mapping[str, Host] = field(default_factory=dict)  # empty: this one plays all roles
     file: str = ""  # where it was read, for messages
+    text: str = field(default="", repr=False, compare=False)  # what was in it
 
     @property
     def data_dir(self) -> Path:
@@ -425,7 +427,8 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
     environment = os.environ if environment is None else environment
     path = path or Path(environment.get("SALVUS_CONFIG") or DEFAULT_FILE)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -456,7 +459,7 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
         for kind in KINDS
     }
     different = {kind: found for kind, found in limits.items() if found != usual}
-    found = Settings(**sections, kinds=different, file=str(path))
+    found = Settings(**sections, kinds=different, file=str(path), text=text)
     hosts = _hosts(tables, found, environment)
     return dataclasses.replace(found, hosts=hosts)
 

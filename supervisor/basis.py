@@ -20,6 +20,8 @@ def of_app_server(settings: Settings, environment: Mapping[str, str]) -> str:
         settings,
         app=replace(settings.app, count=1, first_address_hours=1),
         sage=defaults.Sage(servers_file=settings.sage.servers_file),
+        database=_client_s(settings),
+        memcached=defaults.Memcached(timeout=settings.memcached.timeout),
         haproxy=defaults.Haproxy(),
         nginx=defaults.Nginx(),
         tls=defaults.Tls(),
@@ -34,8 +36,13 @@ def of_app_server(settings: Settings, environment: Mapping[str, str]) -> str:
 def of_sage_server(settings: Settings, environment: Mapping[str, str]) -> str:
     """What is theirs alone, as a restart ends sessions."""
     sage = replace(settings.sage, count=1, servers=(), servers_file="")
-    theirs = (settings.limits, settings.kinds, settings.service, settings.wire, settings.database)
+    theirs = (settings.limits, settings.kinds, settings.service, settings.wire, _client_s(settings))
     return repr((sage, theirs, sorted(environment.items())))
+
+
+def _client_s(settings: Settings) -> defaults.Database:
+    """What concerns who asks PostgreSQL, and not PostgreSQL itself."""
+    return replace(settings.database, binaries="", memory=0)
 
 
 def of_postgresql(settings: Settings) -> str:

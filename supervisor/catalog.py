@@ -17,6 +17,7 @@ from app.layout import Server
 from app.settings import ROOT, Settings
 from supervisor import (
     basis,
+    conf,
     database_access,
     front,
     http_probe,
@@ -131,6 +132,7 @@ def _sage_server(
 
     def prepare() -> Command:
         probes.require_free_port(server.address, server.port, "[sage] port")
+        _write_settings(settings)
         if server.port == ports[0]:
             inheritance.gather(settings, ports)
         return Command(
@@ -170,6 +172,7 @@ def _app_server(settings: Settings, server: Server, after: tuple[str, ...]) -> S
 
     def prepare() -> Command:
         probes.require_free_port(server.address, server.port, "[app] port", shared=True)
+        _write_settings(settings)
         front.publish(settings)
         locations.make_folder(file.parent, 0o700)
         _remove_unused(file.parent)
@@ -194,6 +197,11 @@ def _app_server(settings: Settings, server: Server, after: tuple[str, ...]) -> S
     )
 
 
+def _write_settings(settings: Settings) -> None:
+    """For our own programs; passwords may be in it."""
+    conf.write_if_changed(locations.settings_in_use(settings), settings.text, 0o600)
+
+
 def _remove_unused(folder: Path) -> None:
     """Sockets that nobody listens at."""
     for path in folder.iterdir():
@@ -209,7 +217,7 @@ def environment(settings: Settings) -> dict[str, str]:
     host = {"SALVUS_SITE_HOST": settings.host_name} if settings.hosts else {}
     return {
         **host,
-        "SALVUS_CONFIG": settings.file,
+        "SALVUS_CONFIG": str(locations.settings_in_use(settings)),
         "SALVUS_SITE_DATA_DIR": str(settings.data_dir),
         "SALVUS_DATABASE_URL": postgresql.database_url(settings),
         "SALVUS_MEMCACHED_SERVERS": ",".join(memcached.memcached_servers(settings)),

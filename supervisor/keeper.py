@@ -224,6 +224,8 @@ class Keeper:
             why: str | None = "no answer"
         else:
             why = str(asking.exception) if asking.exception else asking.value
+        if asked is not None and asked.is_frozen:
+            why = "its process is stopped by a signal"
         asking.kill(block=False)
         if asked is not self._process or self.history.state not in (State.STARTING, State.UP):
             return

@@ -34,6 +34,12 @@ def rendered(settings: Settings) -> Path:
     return settings.data_dir / "conf"
 
 
+def settings_in_use(settings: Settings) -> Path:
+    """A copy of the settings file as it was when it was taken up: whatever becomes of the
+    file, what is restarted meanwhile reads this."""
+    return rendered(settings) / "salvus.toml"
+
+
 def log_file(settings: Settings, service: str) -> Path:
     return settings.data_dir / "logs" / f"{service}.log"
 

@@ -59,6 +59,14 @@ class Process:
         return bool(self._popen.returncode == HOPELESS)
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether a signal has stopped it: what answers then is a child, whom nobody leads."""
+        try:
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
+
+    @property
     def can_drain(self) -> bool:
         return self._command.drain_signal is not None
 

@@ -73,6 +73,12 @@ class RunningSite:
         self._process.stdout.close()
         return code
 
+    def close_output(self) -> None:
+        """Read no more of what it says."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
     def kill(self) -> None:
         """SIGKILL its first process."""
         assert self._process is not None

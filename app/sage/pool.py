@@ -256,7 +256,7 @@ class Pool:
     def is_quiet(self, seconds: float) -> bool:
         """Whether nobody has used any session for so long."""
         return all(
-            session.untouched >= seconds
+            session.is_unused_for(seconds)
             for session in self._sessions.values()
             if session.journal is not None
         )

@@ -144,10 +144,9 @@ class Session:
         self._show_state()
         self._next()
 
-    @property
-    def untouched(self) -> float:
-        """Seconds since somebody computed or looked; 0 while it computes."""
-        return 0.0 if self.busy or self._waiting else time.monotonic() - self._active
+    def is_unused_for(self, seconds: float) -> bool:
+        """Whether it neither computes nor has anybody touched its page for so long."""
+        return not (self.busy or self._waiting) and time.monotonic() - self._active >= seconds
 
     def touch(self) -> None:
         """Somebody is here: it is not idle."""

@@ -1,0 +1,289 @@
+"""A whole site, operated while people compute: rolling restarts, changed settings, services that
+are killed, stopped and hung."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import gevent
+import pytest
+import websocket
+
+from app import settings as settings_file
+from app.settings import ROOT
+from app.wire.messages_pb2 import Finished, HostReport, Order
+from app.wire.tls import client_context
+from supervisor import certs
+from supervisor.client import Client
+from tests import host
+from tests.page_client import Page, SignedIn
+from tests.running_site import RunningSite, supervised
+from tests.test_survival import come_back
+
+PATIENCE = 60.0
+TEXT = """
+[app]
+count = 2
+[sage]
+count = 2
+spares = 1
+quiet_seconds = 0.0
+[haproxy]
+host = "127.0.0.1"
+[supervisor]
+probe_seconds = 0.2
+hung_seconds = 2.0
+stop_seconds = 2.0
+"""
+SERVICES = ("postgresql", "memcached", "haproxy", "nginx", "app-1", "app-2", "sage-1", "sage-2")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningSite]:
+    """Two of each server behind HAProxy. At its end nobody reads what it says any more."""
+    for program in ("haproxy", "nginx", "memcached"):
+        host.needs(program)
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        host.missing("Sage (.venv-sage)")
+    with host.short_folder() as folder:
+        (folder / "salvus.toml").write_text(TEXT)
+        site = supervised(
+            folder,
+            config=str(folder / "salvus.toml"),
+            app_port=str(host.free_ports(2)),
+            sage_port=str(host.free_ports(2)),
+            haproxy_port=str(host.free_port()),
+            haproxy_redirect_port=str(host.free_port()),
+        )
+        site.start()
+        yield site
+        site.close_output()
+        assert site.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def somebody(running: RunningSite) -> SignedIn:
+    return SignedIn(running.new_address(), ca=running.data_dir / "certificates" / "ca.pem")
+
+
+def services(running: RunningSite) -> dict[str, HostReport.Service]:
+    """As its supervisor says."""
+    settings = settings_file.read(environment=running.environment)
+    client = Client(
+        settings=settings,
+        token=lambda: "",
+        context=lambda: client_context(certs.identity(settings)),
+    )
+    report, _ = client.ask(Order(verb=Order.STATUS))
+    return {one.name: one for one in report.host_report.services}
+
+
+def is_well(running: RunningSite) -> bool:
+    return all(one.state == "up" for one in services(running).values())
+
+
+def overview(running: RunningSite) -> tuple[int, dict[str, Any]]:
+    """The exit code of `status`, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "salvus.py", "status", "--json"],
+        cwd=ROOT,
+        env=running.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def pids(running: RunningSite) -> dict[str, int]:
+    return {name: one.pid for name, one in services(running).items()}
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    with gevent.Timeout(PATIENCE):
+        while not reached():
+            gevent.sleep(0.05)
+
+
+class Counting:
+    """A page whose cell prints numbers, and that comes back like a browser's when it is cut off."""
+
+    def __init__(self, person: SignedIn, count: int) -> None:
+        self._person = person
+        self._page = Page(person, person.new_worksheet())
+        self._before = ""
+        self.count = count
+        code = f"from time import sleep as nap\nfor i in range({count}): print(i); nap(float(.02))"
+        cell = str(uuid.uuid4())
+        self._page.save(cell, code)
+        self._page.until(lambda message: message.HasField("cell_saved"))
+        self._run = self._page.start(code, cell=cell)
+        self._page.until(lambda message: message.frame.HasField("stream"))
+
+    def finish(self) -> str:
+        """All that was printed."""
+        while True:
+            try:
+                assert self._page.finish(self._run).status == Finished.OK
+                break
+            except (OSError, websocket.WebSocketException):
+                last = [one for one in self._page.frames() if one.run == self._run][-1]
+                self._before += self._page.printed(self._run)
+                worksheet = self._page.worksheet
+                self._page = come_back(self._person, worksheet, last.session, last.seq)
+        found = self._before + self._page.printed(self._run)
+        self._page.close()
+        return found
+
+    @property
+    def expected(self) -> str:
+        return "".join(f"{number}\n" for number in range(self.count))
+
+
+def test_status_is_well_laid_out(running: RunningSite) -> None:
+    code, found = overview(running)
+    assert (code, found["well"], found["silent"]) == (0, True, {})
+    (here,) = found["hosts"]
+    assert {one["name"] for one in here["services"]} == set(SERVICES)
+    assert all(one["state"] == "up" and one["pid"] for one in here["services"])
+    assert found["site"]["browsers"] >= 0
+    text = running.run("status")
+    assert "\x1b" not in text
+    for name in SERVICES:
+        assert re.search(rf"^  {name} +up +\d+ s +\d+ ", text, re.M), text
+    assert "hub lag" in text
+
+
+def test_a_rolling_restart_of_app_servers_loses_no_line(
+    running: RunningSite, somebody: SignedIn
+) -> None:
+    before = pids(running)
+    pages = [Counting(somebody, 200) for _ in range(3)]
+    asking = gevent.spawn(_ask_until_killed, somebody)
+    said = running.run("restart", "app")
+    assert re.search(r"app-1 +starting(.|\n)+app-1 before +stopping(.|\n)+app-2 +starting", said)
+    for page in pages:
+        assert page.finish() == page.expected
+    assert not asking.ready(), asking.exception
+    asking.kill()
+    after = pids(running)
+    assert {name for name in SERVICES if after[name] != before[name]} == {"app-1", "app-2"}
+
+
+def _ask_until_killed(person: SignedIn) -> None:
+    """Pages are there all the time."""
+    while True:
+        found = person.http.get(f"{person.origin}/alive", timeout=PATIENCE)
+        assert found.status_code == 200
+        gevent.sleep(0.01)
+
+
+def test_a_rolling_restart_of_sage_servers_waits_for_who_computes(
+    running: RunningSite, somebody: SignedIn
+) -> None:
+    before = pids(running)
+    pages = [Counting(somebody, 200) for _ in range(4)]
+    restarting = gevent.spawn(running.run, "restart", "sage")
+    wait_until(lambda: "draining" in [one.state for one in services(running).values()])
+    late = Page(somebody, somebody.new_worksheet())
+    assert late.run("1+1").status == Finished.OK  # on the other one
+    late.close()
+    for page in pages:
+        assert page.finish() == page.expected
+    restarting.get()
+    after = pids(running)
+    assert {name for name in SERVICES if after[name] != before[name]} == {"sage-1", "sage-2"}
+
+
+def test_changed_settings_touch_only_what_they_concern(
+    running: RunningSite, somebody: SignedIn
+) -> None:
+    file = running.data_dir / "salvus.toml"
+    before = pids(running)
+    page = Page(somebody, somebody.new_worksheet())
+    page.run("a = 1")
+    file.write_text(TEXT + "[nginx]\nconnections = 1000\n[memcached]\nmemory = 32\n")
+    wait_until(
+        lambda: is_well(running)
+        and all(pids(running)[name] != before[name] for name in ("nginx", "memcached"))
+    )
+    after = pids(running)
+    assert {name for name in SERVICES if after[name] != before[name]} == {"nginx", "memcached"}
+
+    rendered = running.data_dir / "conf" / "haproxy.cfg"
+    text = file.read_text()
+    file.write_text(text.replace('"127.0.0.1"', '"127.0.0.1"\nrequests_per_minute = 5999'))
+    wait_until(lambda: "5999" in rendered.read_text())
+    running.run("reload")
+    assert pids(running) == after
+
+    file.write_text(text + "[app")
+    said = running.data_dir / "logs" / "supervisor.log"
+    wait_until(lambda: "the settings before stay in use" in said.read_text())
+    os.kill(after["app-1"], signal.SIGKILL)  # it reads settings when it comes back
+    wait_until(lambda: said.read_text().rindex("app-1 ") > said.read_text().rindex("stay in use"))
+    file.write_text(text)
+    running.run("reload")
+    assert is_well(running)
+    assert "stay in use" not in running.run("status")
+    again = pids(running)
+    assert {name for name in SERVICES if again[name] != after[name]} == {"app-1"}
+    page.run("print(a + 1)")
+    assert page.printed().endswith("2\n")
+    page.close()
+
+
+def test_what_is_stopped_on_purpose_is_no_alarm(running: RunningSite) -> None:
+    running.run("stop", "memcached")
+    code, found = overview(running)
+    assert (code, found["well"]) == (0, True)
+    assert services(running)["memcached"].state == "stopped"
+    running.run("start", "memcached")
+    assert running.run("pids", "memcached").strip() == str(pids(running)["memcached"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_site_comes_through_whatever_happens_to_one_service(
+    running: RunningSite, somebody: SignedIn, number: signal.Signals
+) -> None:
+    """A Sage server's end ends its sessions, and is told; all else loses no line."""
+    for name in SERVICES:
+        if name.startswith("sage"):
+            continue
+        before = pids(running)
+        page = Counting(somebody, 40)
+        os.kill(before[name], number)
+        assert page.finish() == page.expected, name
+        wait_until(partial(_is_back, running, name, before[name]))
+        after = pids(running)
+        assert {each for each in SERVICES if after[each] != before[each]} == {name}
+
+
+def _is_back(running: RunningSite, name: str, pid: int) -> bool:
+    return is_well(running) and pids(running)[name] != pid
+
+
+def test_a_hung_sage_server_is_replaced_and_its_run_ends_with_the_reason(
+    running: RunningSite, somebody: SignedIn
+) -> None:
+    before = pids(running)
+    page = Page(somebody, somebody.new_worksheet())
+    run = page.start("print('seen', flush=True); input()")
+    page.until(lambda message: message.frame.HasField("input_request"))
+    for name in ("sage-1", "sage-2"):
+        os.kill(before[name], signal.SIGSTOP)
+    finished = page.finish(run)
+    assert finished.status == Finished.DIED
+    assert page.printed(run) == "seen\n"
+    page.close()
+    wait_until(lambda: _is_back(running, "sage-1", before["sage-1"]))
+    assert "no answer for 2 s" in running.run("logs", "-n", "200", "supervisor")
