@@ -59,6 +59,7 @@ def running() -> Iterator[RunningSite]:
         site = supervised(
             folder,
             config=str(folder / "salvus.toml"),
+            limits_sessions="100",
             app_port=str(host.free_ports(2)),
             sage_port=str(host.free_ports(2)),
             haproxy_port=str(host.free_port()),
@@ -237,6 +238,8 @@ def test_changed_settings_touch_only_what_they_concern(
     assert "stay in use" not in running.run("status")
     again = pids(running)
     assert {name for name in SERVICES if again[name] != after[name]} == {"app-1"}
+    page.close()
+    page = come_back(somebody, page.worksheet)
     page.run("print(a + 1)")
     assert page.printed().endswith("2\n")
     page.close()
