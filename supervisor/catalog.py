@@ -30,6 +30,7 @@ from supervisor import (
     schedule,
 )
 from supervisor.haproxy import AppServer
+from supervisor.hello_probe import HelloProbe
 from supervisor.service import Command, Reload, Rules, Service
 
 PATIENCE = 10.0  # seconds in which the sage server can say itself that Sage was too slow
@@ -124,6 +125,7 @@ def _sage_server(
     settings: Settings, server: Server, ports: Sequence[int], after: tuple[str, ...]
 ) -> Service:
     """`ports`: of all on this host."""
+    asked = ASKED_AT.get(server.address, server.address)
     told = {
         **environment(settings),
         "SALVUS_SAGE_HOST": server.address,
@@ -147,7 +149,7 @@ def _sage_server(
         name=server.name,
         type="sage",
         prepare=prepare,
-        probe=partial(probes.tcp, ASKED_AT.get(server.address, server.address), server.port),
+        probe=HelloProbe(settings, f"{asked}:{server.port}"),
         after=after,
         address=server.address,
         port=server.port,

@@ -13,15 +13,6 @@ from supervisor.service import CannotStart
 TIMEOUT = 3.0  # seconds
 
 
-def tcp(host: str, port: int) -> str | None:
-    """Whether something accepts connections there."""
-    try:
-        socket.create_connection((host, port), timeout=TIMEOUT).close()
-    except OSError as error:
-        return f"{host}:{port}: {error.strerror or error}"
-    return None
-
-
 def http_ok(host: str, port: int, path: str) -> str | None:
     """Whether GET `path` is answered with 200."""
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)

@@ -19,6 +19,17 @@ RULES = Rules(
 READY = "import sys, time; open(sys.argv[1], 'w'); time.sleep(3600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY
 SPAWN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {!r}, sys.argv[1] + '+']);"
+# With a child that leaves parent and session, as daemons do, and tells its pid.
+WITH_DAEMON = (
+    "import os, sys, time\n"
+    "if not os.fork():\n"
+    "    os.setsid()\n"
+    "    if os.fork(): os._exit(0)\n"
+    "    open(sys.argv[1] + '.new', 'w').write(str(os.getpid()))\n"
+    "    os.rename(sys.argv[1] + '.new', sys.argv[1] + '.daemon')\n"
+    "    time.sleep(3600)\n"
+    "while not os.path.exists(sys.argv[1] + '.daemon'): time.sleep(0.01)\n"
+) + READY
 WITH_CHILD = SPAWN.format(STUBBORN) + READY
 
 

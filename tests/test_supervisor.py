@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from supervisor.process import exit_words
 from supervisor.service import CannotStart, Command, Rules, Service, State
 from supervisor.supervisor import Supervisor, in_order
 from tests import host
-from tests.small_services import RULES, STUBBORN, WITH_CHILD, small_service
+from tests.small_services import READY, RULES, STUBBORN, WITH_CHILD, WITH_DAEMON, small_service
 
 
 class Site:
@@ -114,6 +115,62 @@ def test_an_end_takes_the_children_along(small: Small, started: Started, data_di
     (child,) = psutil.Process(site.pid("a")).children()
     os.kill(site.pid("a"), signal.SIGKILL)
     child.wait()
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_an_end_takes_daemons_along(
+    small: Small, started: Started, data_dir: Path, end: str
+) -> None:
+    """Also those that have left the session and their parent."""
+    site = started(small("a", WITH_DAEMON))
+    site.supervisor.wait_settled()
+    daemon = psutil.Process(int((data_dir / "a.daemon").read_text()))
+    assert daemon.pid not in [child.pid for child in psutil.Process(site.pid("a")).children(True)]
+    if end == "kill":
+        os.kill(site.pid("a"), signal.SIGKILL)
+        site.wait("a", State.BACKING_OFF, 1)
+    else:
+        site.supervisor.dismiss(["a"])
+        site.supervisor.wait_stopped(["a"])
+    assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_ends_by_itself_is_restarted(
+    small: Small, started: Started, data_dir: Path, code: int
+) -> None:
+    ends = (
+        "import os, sys, time\n"
+        "if not os.path.exists(sys.argv[1] + '+'):\n"
+        f"  open(sys.argv[1] + '+', 'w'); exit({code})\n"
+    )
+    site = started(small("a", ends + READY))
+    assert site.supervisor.wait_settled() == {}
+    assert ("a", State.BACKING_OFF, f"exited with code {code}") in site.said
+
+
+def test_what_a_signal_has_stopped_is_replaced(small: Small, started: Started) -> None:
+    """Though something of it still answers, as a worker without its master does."""
+    site = started(small("a"))
+    site.supervisor.wait_settled()
+    os.kill(site.pid("a"), signal.SIGSTOP)
+    site.wait("a", State.UP, 2)
+    assert (
+        "a", State.HUNG, "no answer for 0.3 s (its process is stopped by a signal)"
+    ) in site.said  # fmt: skip
+
+
+def test_jumps_of_the_clock_do_nothing(
+    small: Small, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = started(small("a"))
+    site.supervisor.wait_settled()
+    pid, real = site.pid("a"), time.time
+    for hours in (1, -1):
+        monkeypatch.setattr("time.time", lambda hours=hours: real() + 3600 * hours)
+        gevent.sleep(5 * RULES.probe_seconds)
+    assert site.pid("a") == pid
+    assert site.states("a") == [State.STARTING, State.UP]
 
 
 def test_what_keeps_dying_is_given_up_and_told(small: Small, started: Started) -> None:
