@@ -44,7 +44,11 @@ ROUTES: dict[str, frozenset[str]] = {
     "enter_as_guest": ANYBODY,
     "sign_out": PEOPLE,
     "sign_out_everywhere": PEOPLE,
+    "provider_leave": ANYBODY,
+    "provider_come_back": ANYBODY,
     # One's own account
+    "provider_link": MEMBERS,
+    "provider_unlink": MEMBERS,
     "account": PEOPLE,
     "end_sign_in": PEOPLE,
     "change_password": MEMBERS,

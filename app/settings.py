@@ -77,6 +77,12 @@ IP_ADDRESSES = Rule("a list of IP addresses", lambda value: all(map(is_ip_addres
 LISTEN = Rule(
     "an IP address of this host, or empty", lambda value: not value or is_ip_address(value)
 )
+ISSUER = Rule(
+    'an address as "https://login.example.org" (http only on this machine); or empty',
+    lambda value: not value
+    or bool(re.fullmatch(r"https://[^?#\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?", value)),
+)
+PROVIDERS = ("google", "facebook", "dropbox", "github")  # that need no issuer
 HOST_NAMES = Rule(
     "a list of host names and IP addresses",
     lambda value: all(is_ip_address(name) or is_host_name(name) for name in value),
@@ -157,9 +163,20 @@ class SignIn:
     check_seconds: float = key(5.0, between(0.05, 600))
     invitation_hours: int = key(168, between(1, 24 * 365))
     reset_hours: int = key(24, between(1, 24 * 365))
+    open: bool = key(False)
     guests: bool = key(False)
     guests_per_address: int = key(20, between(1, 100_000))
     guest_hours: float = key(12.0, between(0.1, 24 * 30))
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One that people may sign in with, `[providers.NAME]`."""
+
+    id: str = key("")
+    secret: str = key("")
+    issuer: str = key("", ISSUER)
+    title: str = key("")
 
 
 @dataclass(frozen=True)
@@ -367,6 +384,7 @@ class Settings:
     kinds: Mapping[str, Limits] = field(  # where they differ from `limits`
         default_factory=lambda: {"guest": _of_guests(Limits())}
     )
+    providers: Mapping[str, Provider] = field(default_factory=dict)
     hosts: Mapping[str, Host] = field(default_factory=dict)  # empty: this one plays all roles
     file: str = ""  # where it was read, for messages
     text: str = field(default="", repr=False, compare=False)  # what was in it
@@ -434,12 +452,12 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from None
 
-    tables = document.pop("hosts", {})
+    tables, named = document.pop("hosts", {}), document.pop("providers", {})
     unknown = set(document) - set(SECTIONS)
     if unknown:
         raise SettingsError(
             f"{path}: unknown section [{min(unknown)}]; known are "
-            + ", ".join(f"[{name}]" for name in (*SECTIONS, "hosts.NAME"))
+            + ", ".join(f"[{name}]" for name in (*SECTIONS, "hosts.NAME", "providers.NAME"))
         )
     kinds = _take_kinds(document, str(path))
     sections = {
@@ -461,7 +479,35 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
     different = {kind: found for kind, found in limits.items() if found != usual}
     found = Settings(**sections, kinds=different, file=str(path), text=text)
     hosts = _hosts(tables, found, environment)
-    return dataclasses.replace(found, hosts=hosts)
+    return dataclasses.replace(
+        found, hosts=hosts, providers=_providers(named, environment, found.file)
+    )
+
+
+def _providers(
+    tables: Any, environment: Mapping[str, str], source: str
+) -> dict[str, Provider]:
+    """The sections [providers.NAME] that have an id, so that people may sign in there."""
+    if not isinstance(tables, dict):
+        raise SettingsError(f"{source}: providers = {tables!r}: expected [providers.NAME]")
+    providers: dict[str, Provider] = {}
+    for name in (*PROVIDERS, *(name for name in tables if name not in PROVIDERS)):
+        if not re.fullmatch("[a-z][a-z0-9_]{0,30}", name):
+            raise SettingsError(
+                f"{source}: [providers.{name}]: expected a name of small letters, digits and _"
+            )
+        one = _section(f"providers.{name}", Provider, tables.get(name, {}), environment, source)
+        if one.id and not one.secret:
+            raise SettingsError(f"{source}: [providers.{name}] has an id and needs its secret")
+        if one.id and not one.issuer and name not in PROVIDERS:
+            raise SettingsError(
+                f"{source}: [providers.{name}] needs an issuer; without one only "
+                + ", ".join(PROVIDERS)
+                + " are known"
+            )
+        if one.id:
+            providers[name] = one
+    return providers
 
 
 def _hosts(tables: Any, found: Settings, environment: Mapping[str, str]) -> dict[str, Host]:

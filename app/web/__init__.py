@@ -20,6 +20,7 @@ from app.web.agents import browser_name
 from app.web.cookies import Cookies
 from app.web.forwarded import Forwarded
 from app.web.sign_in import SignIn
+from app.web.sign_in_with import SignInWith
 from app.web.socket import Sockets
 from app.web.standing import Standing
 from app.web.status import Snapshot
@@ -52,6 +53,7 @@ def create_app(
         passwords=passwords,
         check_pages=standing.check,
     )
+    sign_in_with = SignInWith(settings=settings, database=database, cookies=cookies)
     access = Access(database=database, cookies=cookies, tokens=tokens, ask=sign_in.ask)
     app.before_request(access.check)
     app.jinja_env.globals["may"] = _may
@@ -59,6 +61,7 @@ def create_app(
     static_files.register(app)
     pages.register(app, database=database, settings=settings)
     sign_in.register(app)
+    sign_in_with.register(app)
     AccountPage(
         settings=settings,
         database=database,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts, attempts, audit, passwords
+from app import accounts, attempts, audit, identities, passwords
 from app.accounts import LoginTaken
 from app.db import Database
 from app.passwords import BadChoice, Passwords
@@ -84,6 +84,7 @@ class AccountPage:
         person = flask.g.person
         with self._database.reading() as cursor:
             login, password = accounts.login_of(cursor, person.id)
+            linked = identities.of(cursor, person.id)
             signed_in = accounts.sign_ins(cursor, person.id)
         return flask.render_template(
             "account.html",
@@ -91,6 +92,7 @@ class AccountPage:
             login=login,
             has_password=bool(password),
             sign_ins=signed_in,
+            linked=linked,
             limits=self._settings.limits_of(person.kind),
             error=error,
         )

@@ -114,7 +114,7 @@ class SignIn:
             link = accounts.link(cursor, token, "join")
         if link is None:
             flask.abort(404, USED_UP)
-        return flask.render_template("join.html", role=link.role)
+        return flask.render_template("join.html", token=token)
 
     def join_as(self, token: str) -> ResponseReturnValue:
         form = flask.request.form
@@ -136,7 +136,9 @@ class SignIn:
                     address=where.address,
                 )  # fmt: skip
         except (BadChoice, LoginTaken) as error:
-            page = flask.render_template("join.html", error=error, name=name, login=login)
+            page = flask.render_template(
+                "join.html", token=token, error=error, name=name, login=login
+            )
             return page, 400
         return self._cookies.give(redirect("/"), secret)
 
