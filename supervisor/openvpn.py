@@ -130,10 +130,15 @@ def trouble(said: str) -> str | None:
 
 
 def renew_certificate(settings: Settings) -> None:
-    """Renew its certificate if need be; make the key that the site's hosts share, where the
-    site's CA is. Raises CannotStart, OSError."""
+    """Renew its certificate if need be, and make the key that the site's hosts share. Raises
+    CannotStart, OSError."""
     ensure = certs.ensure_server if is_server(settings) else certs.ensure_client
     ensure(settings.data_dir, "vpn", layout.addresses_here(settings))
+    make_crypt_key(settings)
+
+
+def make_crypt_key(settings: Settings) -> None:
+    """Where the site's CA is. Raises CannotStart if it is missing elsewhere, OSError."""
     file = crypt_key(settings)
     if file.exists():
         return

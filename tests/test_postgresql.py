@@ -18,6 +18,7 @@ from supervisor import (
     certs,
     conf,
     database_access,
+    identities,
     locations,
     postgresql,
     renewal,
@@ -99,8 +100,8 @@ def two() -> Iterator[Running]:
         alpha, beta = settings("alpha"), settings("beta")
         for one in (alpha, beta):
             locations.make_all(one)
-        certs.ensure(alpha.data_dir, ["127.0.0.2", "alpha"])
-        give_certificate(alpha, beta, ("127.0.0.3", "beta"))
+        for name, text in identities.of(alpha, "beta").items():
+            conf.write_if_changed(beta.data_dir / name, text, 0o600)
         supervisor = Supervisor(
             services=catalog.support(alpha),
             rules=catalog.rules(alpha),
@@ -113,19 +114,6 @@ def two() -> Iterator[Running]:
             yield Running(settings, supervisor)
         finally:
             supervisor.stop()
-
-
-def give_certificate(owner: Settings, other: Settings, names: tuple[str, ...]) -> None:
-    """Make `other` a host of the site whose CA `owner` has."""
-    made = certs.ensure(owner.data_dir / f"for-{names[-1]}", names)
-    for path in made.ca.parent.iterdir():
-        path.unlink()
-    for name in ("ca.pem", "ca.key"):
-        shutil.copy2(locations.certificates(owner) / name, made.ca.parent / name)
-    certs.ensure(owner.data_dir / f"for-{names[-1]}", names)
-    (made.ca.parent / "ca.key").unlink()
-    shutil.rmtree(locations.certificates(other))
-    shutil.move(made.ca.parent, locations.certificates(other))
 
 
 def ask(url: str, question: str) -> list[tuple[object, ...]]:

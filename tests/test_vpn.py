@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +13,7 @@ import pytest
 
 from app import settings as settings_file
 from app.settings import ROOT, Settings, SettingsError
-from app.token import site_token
-from supervisor import catalog, certs, locations, openvpn
+from supervisor import catalog, conf, identities, locations, openvpn
 from supervisor.service import CannotStart
 from tests import host
 
@@ -115,15 +113,8 @@ def make_site(alpha: Settings, beta: Settings) -> None:
     """alpha has the CA; beta gets what a deploy gives it."""
     for each in (alpha, beta):
         locations.make_all(each)
-    site_token(alpha.data_dir)
-    certs.identity(alpha)
-    openvpn.renew_certificate(alpha)
-    shutil.copy2(alpha.data_dir / "token", beta.data_dir / "token")
-    for name in ("ca.pem", "ca.key", "vpn-crypt.key"):
-        shutil.copy2(locations.certificates(alpha) / name, locations.certificates(beta) / name)
-    certs.identity(beta)
-    openvpn.renew_certificate(beta)
-    (locations.certificates(beta) / "ca.key").unlink()
+    for name, text in identities.of(alpha, "beta").items():
+        conf.write_if_changed(beta.data_dir / name, text, 0o600)
 
 
 @contextmanager
