@@ -43,7 +43,7 @@ from app.web.socket import Sockets
 from app.web.standing import Standing
 from app.web.status import ServiceStatus, SessionStatus, Snapshot
 from app.wire.tls import client_context, server_context
-from monitor import queries
+from monitor import log_commands, queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
 from monitor.vitals import Listener, Teller, Vitals
@@ -518,6 +518,8 @@ def address() -> None:
 
 
 for command in (*operating.ALL, *site_commands.ALL):
+    main.add_command(command)
+for command in log_commands.commands(settings_file.read, connect):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
 main.add_command(console.command(settings_file.read, certs.made_identity))

@@ -337,6 +337,10 @@ class Vpn:
 class Monitor:
     interval: float = key(5.0, between(0.2, 3600))
     keep_days: float = key(14.0, between(0.01, 36500))
+    status_rows: int = key(5_000_000, between(1000, 10**12))
+    log_seconds: float = key(1.0, between(0.05, 3600))
+    log_days: float = key(30.0, between(0.01, 36500))
+    log_rows: int = key(1_000_000, between(1000, 10**12))
 
 
 @dataclass(frozen=True)
@@ -398,6 +402,11 @@ class Settings:
             return Path("/var/lib/salvus")
         home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
         return Path(home) / "salvus"
+
+    @property
+    def logs_dir(self) -> Path:
+        """The folder of the logs of what runs on this host."""
+        return self.data_dir / "logs"
 
     def limits_of(self, kind: str) -> Limits:
         """What holds for a user of this kind."""

@@ -17,12 +17,13 @@ from app.db import Database, Unavailable
 from app.settings import Settings
 from monitor import hosts, queries
 from monitor import services as rows_of_services
+from monitor.caps import Caps
+from monitor.logs import Shipper
 from monitor.samples import HubLag, Sample, Sampler, Watched
 from monitor.services import Row
 from monitor.vitals import Vitals
 
 BACKLOG = 20_000  # samples kept for a database that is down; then the oldest go
-TIDY_SECONDS = 600.0  # between looks for rows that are old
 CHECK_SECONDS = 30.0  # between looks for rows that are wrong
 UNCHANGED_SECONDS = 60.0  # after which a sample is kept though nothing has changed
 MIRRORED_INTERVALS = 3  # after so many without news the cache forgets us
@@ -57,10 +58,17 @@ class Monitor:
         self._samples: deque[tuple[str, Sample]] = deque(maxlen=BACKLOG)
         self._kept: dict[str, Sample] = {}  # the last for each row
         self._hosts: tuple[str, ...] = (self._host,)  # of the site
-        self._tidied = self._checked = -TIDY_SECONDS
+        self._checked = -CHECK_SECONDS
         self._heard: float | None = None  # since when the database has answered
         self._was_down = False
         self._lag = HubLag(window=self._settings.interval)
+        self._caps = Caps(database=database, settings=settings.monitor)
+        self._shipper = Shipper(
+            database=database,
+            folder=settings.logs_dir,
+            host=settings.host_name,
+            interval=settings.monitor.log_seconds,
+        )
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     @property
@@ -70,11 +78,15 @@ class Monitor:
 
     def start(self) -> None:
         self._lag.start()
+        self._caps.start()
+        self._shipper.start()
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
         if self._greenlet:
             self._greenlet.kill()
+        self._shipper.stop()
+        self._caps.stop()
         self._lag.stop()
 
     def step(self) -> None:
@@ -150,15 +162,12 @@ class Monitor:
         self._samples.clear()
 
     def _look_after(self, now: float) -> None:
-        """See to rows that are wrong or old, when it is time."""
+        """See to rows that are wrong, when it is time."""
         if self._heard is None:
             self._heard = now
         if now - self._checked >= CHECK_SECONDS:
             self._check(is_judge=now - self._heard >= self._silence)
             self._checked = now
-        if now - self._tidied >= TIDY_SECONDS:
-            self._tidy()
-            self._tidied = now
 
     def _check(self, *, is_judge: bool) -> None:
         """Close rows of what is gone; of silent hosts only if we have been heard ourselves for
@@ -167,14 +176,6 @@ class Monitor:
             rows_of_services.close_gone(cursor, self._host)
             if is_judge:
                 hosts.close_lost(cursor, site=self._site, silence=self._silence)
-
-    def _tidy(self) -> None:
-        with self._database.transaction() as cursor:
-            rows_of_services.trim_services(cursor, self._settings.keep_days)
-        trimmed = rows_of_services.TRIMMED_AT_ONCE
-        while trimmed == rows_of_services.TRIMMED_AT_ONCE:
-            with self._database.transaction() as cursor:
-                trimmed = rows_of_services.trim(cursor, self._settings.keep_days)
 
 
 def _is_worth_keeping(sample: Sample, last: Sample) -> bool:

@@ -41,7 +41,7 @@ def settings_in_use(settings: Settings) -> Path:
 
 
 def log_file(settings: Settings, service: str) -> Path:
-    return settings.data_dir / "logs" / f"{service}.log"
+    return settings.logs_dir / f"{service}.log"
 
 
 def sockets(settings: Settings) -> Path:

@@ -130,22 +130,6 @@ def test_samples_wait_for_a_database_that_is_down(
     pool.close()
 
 
-def test_old_rows_are_trimmed(database: Database, watch: Any) -> None:
-    monitor, watched = watch()
-    watched.append(Watched("app", "app server", os.getpid()))
-    monitor.step()
-    with database.transaction() as cursor:
-        cursor.execute(
-            "INSERT INTO status SELECT service, time - interval '1 year' - number * interval '1 s',"
-            " load, percent_mem, percent_cpu, cputime, walltime, virtual_size, resident_size,"
-            " sessions, sessions_free, browsers, hub_lag"
-            " FROM status, generate_series(1, 2500) AS number"
-        )
-    fresh, _ = watch()
-    fresh.step()
-    assert ask(database, "SELECT count(*) FROM status") == [(1,)]
-
-
 def age(database: Database, host: str, seconds: float) -> None:
     """Let a host have been silent for so long."""
     with database.transaction() as cursor:
