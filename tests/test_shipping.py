@@ -23,6 +23,7 @@ from monitor.logs import Contested, Shipper
 from supervisor.logs import LogFile
 from supervisor.postgresql import database_url, socket_folder
 from tests import host
+from tests.running_site import RunningSite
 
 Ship = Callable[[], int]
 ROUNDS = 100
@@ -300,3 +301,54 @@ def test_files_stay_open_no_longer_than_needed(folder: Path, ship: Ship) -> None
     for _ in range(10):
         ship()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# --- A whole site ----------------------------------------------------------------------
+
+
+def test_the_command_shows_what_services_have_said(site: RunningSite) -> None:
+    words = ("log", "--service", "sage", "--grep", "IS (WARM|READY)", "--since", "1d", "-n", "5")
+    with gevent.Timeout(60):
+        while not (said := site.run(*words)):
+            gevent.sleep(0.2)
+    assert "SageMath" in said
+    assert "sage-1" in said
+    assert "INFO" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--grep", "(", "parentheses () not balanced"),
+        ("--since", "yesterday", "expected how long ago"),
+        ("--level", "loud", "is not one of"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    site: RunningSite, option: str, value: str, words: str
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        site.run("log", option, value)
+    assert words in caught.value.stderr
+
+
+def test_the_command_follows(site: RunningSite) -> None:
+    """A line that comes while it waits is shown, once."""
+    process = subprocess.Popen(
+        [sys.executable, "salvus.py", "log", "-f", "-n", "0", "--service", "marked"],
+        cwd=ROOT, env=site.environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    lines = gevent.spawn(process.stdout.readline)
+    path = site.data_dir / "logs" / "marked.log"
+    with gevent.Timeout(60):
+        number = 0
+        while not lines.ready():  # one that is there before it looks is no news
+            number += 1
+            with path.open("a") as file:
+                file.write(f"number {number}\n")
+            gevent.sleep(0.5)
+    assert "marked" in lines.get()
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
