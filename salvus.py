@@ -9,13 +9,12 @@ from app import green  # noqa: I001  (patches; must stay the first import)
 
 import logging
 import os
-import platform
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import click
 import gevent
@@ -29,19 +28,18 @@ from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.evaluations import Evaluations
 from app.nodes import Nodes
-from app.sage import cgroups, console, protections
-from app.sage.census import Census
-from app.sage.pool import Pool, PoolError
-from app.sage.recorder import Recorder
-from app.sage.server import SageServer
+from app.sage import console
+from app.sage.pool import PoolError
+from app.sage.role import SageRole
 from app.servers import ServersInUse
 from app.sessions import Sessions
 from app.settings import MISCONFIGURED, ROOT, Settings, SettingsError
 from app.token import Tokens
 from app.web import create_app
+from app.web.condition import Condition
 from app.web.socket import Sockets
 from app.web.standing import Standing
-from app.web.status import ServiceStatus, SessionStatus, Snapshot
+from app.web.status import ServiceStatus
 from app.wire.tls import client_context, server_context
 from monitor import log_commands, queries
 from monitor.monitor import Monitor
@@ -58,7 +56,6 @@ from supervisor.supervision import Supervision
 from supervisor.supervisor import Supervisor
 
 VERSION = "0.1.0"
-DRAIN_LOOK = 0.5  # seconds between looks whether sessions are still used
 DATABASE_RETRY = 1.0  # seconds between tries to reach it at start
 
 log = logging.getLogger("salvus")
@@ -104,57 +101,18 @@ def first_address(settings: Settings, database: Database) -> str:
     return f"{front.origin(settings)}/?token={token}"
 
 
-class SageRole:
-    """The pool, its server and its recorder."""
+def sage_role(settings: Settings, database: Database, tokens: Tokens) -> SageRole:
+    return SageRole(
+        settings=settings,
+        database=database,
+        tokens=tokens,
+        context=server_context(certs.identity(settings)),
+    )
 
-    def __init__(self, settings: Settings, database: Database, tokens: Tokens) -> None:
-        self._settings = settings
-        address = f"{settings.sage.host}:{settings.sage.port}"
-        self.pool = Pool(
-            settings=settings,
-            address=address,
-            protections=protections.examine(settings),
-            cgroups=cgroups.find(
-                server=f"salvus-{settings.sage.port}-{os.getpid()}", wanted=settings.sage.cgroup
-            ),
-        )
-        self._server = SageServer(
-            pool=self.pool,
-            settings=settings,
-            tokens=tokens,
-            context=server_context(certs.identity(settings)),
-        )
-        self.recorder = Recorder(
-            pool=self.pool, database=database, interval=settings.database.write_seconds
-        )
-        self._census = Census(pool=self.pool, database=database, address=address)
-        self._renewal = Renewal(settings=settings, renewed=lambda: None)
 
-    def start(self) -> None:
-        """Start, and return once sessions can be had. Raises PoolError, OSError."""
-        self._renewal.start()
-        self.pool.start()
-        self.recorder.start()
-        self._census.start()
-        self.pool.wait_ready(self._settings.sage.start_seconds)
-        self._server.start()
-
-    def vitals(self) -> Vitals:
-        """As far as sessions go."""
-        return Vitals(sessions=self.pool.used, sessions_free=self.pool.free)
-
-    def drain(self) -> None:
-        """Let no session begin here, and wait until nobody uses those there are."""
-        self._server.drain()
-        while not self.pool.is_quiet(self._settings.sage.quiet_seconds):
-            gevent.sleep(DRAIN_LOOK)
-
-    def stop(self) -> None:
-        self._server.stop()
-        self._renewal.stop()
-        self._census.stop()
-        self.pool.stop()
-        self.recorder.stop()
+def sage_vitals(role: SageRole) -> Vitals:
+    """As far as sessions go."""
+    return Vitals(sessions=role.pool.used, sessions_free=role.pool.free)
 
 
 class Site:
@@ -186,16 +144,28 @@ class Site:
             browsers=self.browsers,
             interval=settings.sign_in.check_seconds,
         )
+        condition = Condition(
+            settings=settings,
+            version=VERSION,
+            browsers=self.browsers,
+            nodes=self.nodes,
+            servers=self._servers,
+            sessions=self._sessions,
+            services=self._services,
+            notices=lambda: catalog.notices(settings),
+            lag=lambda: self._lag.seconds,
+        )
         self.wsgi = create_app(
             settings=settings,
             database=self.database,
             sessions=self._sessions,
             evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
-            snapshot=self.snapshot,
+            snapshot=condition.snapshot,
             standing=self._standing,
             tokens=self._tokens,
         )
+        self._renewal = Renewal(settings=settings, renewed=lambda: None)
         self._sage: SageRole | None = None
         self._support: Supervisor | None = None
         self._monitor: Monitor | None = None
@@ -230,43 +200,13 @@ class Site:
             self._monitor.stop()
         if self._sage is not None:
             self._sage.stop()
+        self._renewal.stop()
         self.database.close()
         self.cache.close()
         if self._support is not None:
             self._support.stop()
         if self._lock is not None:
             self._lock.release()
-
-    def snapshot(self) -> Snapshot:
-        """What the status page shows; of what can't be asked now, why."""
-        now = Snapshot(
-            site=self.settings.site.name,
-            node=f"{self.settings.app.host}:{self.settings.app.port}",
-            time=datetime.now(UTC).isoformat(timespec="seconds"),
-            roles=list(self.settings.app.roles),
-            hub_lag=self._lag.seconds,
-            browsers=len(self.browsers),
-            versions={
-                "Salvus": VERSION,
-                "Python": platform.python_version(),
-                "gevent": gevent.__version__,
-            },
-            notices=list(catalog.notices(self.settings)),
-        )
-        now["notices"] += [
-            f"no stream to the sage server: {node.failure}" for node in self.nodes if not node.is_up
-        ]
-        if self._servers.mistake:
-            now["notices"].append(self._servers.mistake)
-        for node in self.nodes:
-            if node.protections:
-                now["protection"] = node.protections
-        try:
-            now["services"] = self._services()
-            now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]
-        except Unavailable as error:
-            now["notices"].append(f"the database can't be asked: {error}")
-        return now
 
     def _services(self) -> list[ServiceStatus]:
         found = queries.running_services(
@@ -296,7 +236,8 @@ class Site:
             migrate(self.database)
             if "sage" in self.settings.app.roles:
                 print(f"Salvus: {first_address(self.settings, self.database)}", flush=True)
-                self._sage = SageRole(self.settings, self.database, self._tokens)
+                self._sage = sage_role(self.settings, self.database, self._tokens)
+                self._renewal.start()
                 self._sage.start()
             if "monitor" in self.settings.app.roles:
                 self._start_monitor()
@@ -336,7 +277,7 @@ class Site:
         self._monitor.start()
 
     def _vitals(self) -> Vitals:
-        sessions = self._sage.vitals() if self._sage is not None else Vitals()
+        sessions = sage_vitals(self._sage) if self._sage is not None else Vitals()
         return replace(sessions, browsers=len(self.browsers), hub_lag=self._lag.seconds)
 
 
@@ -476,7 +417,8 @@ def sage() -> None:
     settings = prepared()
     database = connect(settings)
     tokens = Tokens(data_dir=settings.data_dir, database=database)
-    role = SageRole(settings, database, tokens)
+    role = sage_role(settings, database, tokens)
+    renewal = Renewal(settings=settings, renewed=lambda: None)
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, stopping.set)
@@ -485,14 +427,15 @@ def sage() -> None:
     lag = HubLag(window=settings.monitor.interval)
     telling = teller(
         settings,
-        f"{settings.sage.host}:{settings.sage.port}",
-        lambda: replace(role.vitals(), hub_lag=lag.seconds),
+        role.address,
+        lambda: replace(sage_vitals(role), hub_lag=lag.seconds),
     )
     preparing = gevent.spawn(migrate, database)
     tokens.start()
     try:
         lag.start()
         telling.start()
+        renewal.start()
         role.start()
         stopping.wait()
     except OSError as error:
@@ -502,6 +445,7 @@ def sage() -> None:
         telling.stop()
         lag.stop()
         tokens.stop()
+        renewal.stop()
         role.stop()
 
 

@@ -46,14 +46,15 @@ def renew_certificates(settings: Settings) -> None:
 
 
 def _check_haproxy(settings: Settings) -> None:
-    public.certificate_text(settings)
     if not public.certificate(settings).exists():
         public.write_certificate(settings)
+    public.certificate_text(settings)
     text = haproxy.text(settings, catalog.app_servers(settings))
     _check(text, haproxy.checker(settings), settings)
 
 
 def _check_nginx(settings: Settings) -> None:
+    nginx.make_folder(settings)
     _check(nginx.content(settings), nginx.checker(settings), settings)
 
 

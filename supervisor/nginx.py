@@ -33,8 +33,7 @@ def prepare(settings: Settings) -> Command:
     if user:
         locations.check_reachable(_root(settings), user)
     publish(settings)
-    folder = socket_path(settings).parent
-    locations.make_folder(folder, 0o711, user)  # HAProxy is another user
+    make_folder(settings)
     socket_path(settings).unlink(missing_ok=True)
     with conf.old_one_will_do(_file(settings)):
         renew(settings)
@@ -42,6 +41,11 @@ def prepare(settings: Settings) -> Command:
         arguments=privileges.confined((*_command(binary), "-c", str(_file(settings))), user),
         log=locations.log_file(settings, "nginx"),
     )
+
+
+def make_folder(settings: Settings) -> None:
+    """For its socket. Raises CannotStart."""
+    locations.make_folder(socket_path(settings).parent, 0o711, _user())  # HAProxy enters, too
 
 
 def content(settings: Settings) -> str:

@@ -60,6 +60,7 @@ class Operations:
         """`settings` are those with which `host` began, `read` reads them as they are now,
         `describe` says what runs by them; `on_settings` is told of new ones that are in use."""
         self.settings = settings
+        self._at_start = settings
         self.host = host
         self.changes = changes
         self.mistake = ""  # in the settings, while those before are in use
@@ -117,6 +118,8 @@ class Operations:
     def notices(self) -> list[str]:
         """What the host does without, and what is wrong with its settings."""
         found = [*catalog.notices(self.settings)]
+        if sections := _held(self._at_start, self.settings):
+            found.append(f"{sections}: `supervise` itself takes that up at its next start")
         return [*found, self.mistake] if self.mistake else found
 
     def _use(self, settings: Settings, services: Sequence[Service]) -> dict[str, str]:
@@ -163,6 +166,14 @@ def _immovable(before: Settings, after: Settings) -> str:
     if after.host_name != before.host_name or after.site.name != before.site.name:
         return "[site] name or host has changed: stop `supervise` and start it again"
     return ""
+
+
+def _held(before: Settings, after: Settings) -> str:
+    """The sections that differ, of those which the supervisor's own process goes by."""
+    sections = ("monitor", "database", "memcached", "wire")
+    differ = [name for name in sections if getattr(before, name) != getattr(after, name)]
+    moved = before.supervisor.port != after.supervisor.port or before.hosts != after.hosts
+    return ", ".join(f"[{name}]" for name in (*differ, *(["hosts"] if moved else [])))
 
 
 def _words(failures: dict[str, str]) -> str:
