@@ -41,6 +41,7 @@ from app.web.socket import Sockets
 from app.web.standing import Standing
 from app.web.status import ServiceStatus
 from app.wire.tls import client_context, server_context
+from monitor import commands as monitoring
 from monitor import log_commands, queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
@@ -467,6 +468,17 @@ for command in log_commands.commands(settings_file.read, connect):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
 main.add_command(console.command(settings_file.read, certs.made_identity))
+
+
+def _database_and_cache(settings: Settings) -> tuple[Database, Cache]:
+    cache = Cache(
+        servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
+    )
+    return connect(settings), cache
+
+
+for command in monitoring.commands(settings_file.read, _database_and_cache):
+    main.add_command(command)
 
 
 def _site_of_operator() -> tuple[Settings, Database, str]:
