@@ -433,21 +433,32 @@ def sage() -> None:
     )
     preparing = gevent.spawn(migrate, database)
     tokens.start()
+    failures: list[Exception] = []
+    starting = gevent.spawn(_start, role, failures, stopping)
     try:
         lag.start()
         telling.start()
         renewal.start()
-        role.start()
         stopping.wait()
-    except OSError as error:
-        raise click.ClickException(f"{error.strerror or error}") from error
     finally:
+        starting.kill()
         preparing.kill()
         telling.stop()
         lag.stop()
         tokens.stop()
         renewal.stop()
         role.stop()
+    for failure in failures:
+        raise click.ClickException(getattr(failure, "strerror", "") or str(failure)) from failure
+
+
+def _start(role: SageRole, failures: list[Exception], stopping: Event) -> None:
+    """In a greenlet of its own, as it takes a while, in which it may be wanted no more."""
+    try:
+        role.start()
+    except (PoolError, OSError) as error:
+        failures.append(error)
+        stopping.set()
 
 
 def _leave_gently(role: SageRole, stopping: Event) -> None:

@@ -45,6 +45,8 @@ SHARED = (  # of /etc and /var: what programs need and no secret is in
 )  # fmt: skip
 DEVICES = ("null", "zero", "full", "random", "urandom")
 FOLDERS = ("/proc", "/dev/shm", "/dev/pts", "/tmp", "/var/tmp", "/mnt", HOME, "/old")
+# Where a session has something of its own, and the host's is not seen
+OWN = ("/proc", "/dev", "/tmp", "/var/tmp", "/mnt", HOME)
 FILES = {
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "/etc/hosts": "127.0.0.1 localhost\n",
@@ -92,6 +94,8 @@ class Sandbox:
         """Build the root and make it ours; if that can't be done, say so and stay."""
         try:
             self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            if lost := covered(_interpreter_folders(self._hidden)):
+                raise OSError(f"Sage is in {lost[0]}, but sessions have their own there: move it")
             self._build_root()
             os.chdir(self._root)
             kernel.pivot_root(".", "old")
@@ -356,6 +360,11 @@ def _interpreter_folders(hidden: list[str]) -> list[str]:
     found -= {os.getcwd()}  # our own code
     missing = [path for path in found if not _within(path, SYSTEM) or _within(path, hidden)]
     return [path for path in missing if not _within(path, [p for p in missing if p != path])]
+
+
+def covered(paths: Iterable[str]) -> list[str]:
+    """Those that a session could not see, as it has something of its own there."""
+    return [path for path in paths if _within(path, OWN)]
 
 
 def _within(path: str, folders: Iterable[str]) -> bool:
