@@ -22,12 +22,14 @@ from gevent.event import Event
 
 from app import accounts, commands, people_commands
 from app import settings as settings_file
+from app.balance import Load
 from app.browsers import Browsers
 from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.evaluations import Evaluations
 from app.nodes import Nodes
+from app.placements import Placements
 from app.sage import console
 from app.sage.pool import PoolError
 from app.sage.role import SageRole
@@ -133,7 +135,16 @@ class Site:
         self.browsers = Browsers()
         self._lag = HubLag(window=settings.monitor.interval)
         delivery = Delivery(browsers=self.browsers, nodes=self.nodes)
-        self._sessions = Sessions(database=self.database, delivery=delivery)
+        self._placements = Placements(
+            database=self.database,
+            cache=self.cache,
+            nodes=self.nodes,
+            loads=self._loads,
+            interval=settings.monitor.interval,
+        )
+        self._sessions = Sessions(
+            database=self.database, delivery=delivery, placements=self._placements
+        )
         self._sockets = Sockets(
             settings=settings,
             database=self.database,
@@ -180,6 +191,7 @@ class Site:
         self._tokens.start()
         self._servers.start()
         self._standing.start()
+        self._placements.start()
         if "monitor" not in self.settings.app.roles:
             at = f"{self.settings.app.host}:{self.settings.app.port}"
             self._teller = teller(self.settings, at, self._vitals)
@@ -193,6 +205,7 @@ class Site:
     def stop(self) -> None:
         self._servers.stop()
         self._standing.stop()
+        self._placements.stop()
         self.nodes.stop()
         self._tokens.stop()
         if self._teller is not None:
@@ -208,6 +221,19 @@ class Site:
             self._support.stop()
         if self._lock is not None:
             self._lock.release()
+
+    def _loads(self) -> dict[str, Load]:
+        """Of the site's sage servers. Raises Unavailable."""
+        found = queries.running_services(
+            database=self.database, cache=self.cache, site=self.settings.site.name
+        )
+        return {
+            f"{one['address']}:{one['port']}": Load(
+                one["sessions"], one["sessions_free"], one["load"] / one["cores"]
+            )
+            for one in found
+            if one["type"] == "sage" and one["sessions"] is not None
+        }
 
     def _services(self) -> list[ServiceStatus]:
         found = queries.running_services(

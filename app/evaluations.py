@@ -50,12 +50,12 @@ class Evaluations:
         return found
 
     def _node(self) -> Node:
-        in_use = [self._nodes.at(address) for address in self._nodes.addresses]
-        up = [node for node in in_use if node.is_up]
-        if not up:
+        able = self._nodes.able()
+        if not able:
+            in_use = [self._nodes.at(address) for address in self._nodes.addresses]
             failures = "; ".join(node.failure for node in in_use)
             raise Busy(f"no Sage server can be reached ({failures})")
-        return random.choice(up)
+        return random.choice(able)
 
     def _key(self, code: str, kind: str, language: str) -> str:
         limits = astuple(self._settings.limits_of(kind))

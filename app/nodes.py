@@ -9,15 +9,15 @@ stream goes on for as long as somebody has a channel of it.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import gevent
 
+from app.balance import Load, able, best_server
 from app.settings import Wire
 from app.token import Tokens
 from app.wire.connection import connect
@@ -194,6 +194,7 @@ class Nodes:
         self._wire = wire
         self._nodes: dict[str, Node] = {}
         self._in_use: tuple[str, ...] = ()  # sorted
+        self.loads: Mapping[str, Load] = {}  # by address, as far as they are known
 
     def __iter__(self) -> Iterator[Node]:
         return iter(list(self._nodes.values()))
@@ -207,7 +208,7 @@ class Nodes:
             self.at(address)
         for node in self:
             self._end_if_unused(node)
-        self._say_changed()
+        self.say_changed()
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -230,19 +231,27 @@ class Nodes:
                 context=self._context,
                 wire=self._wire,
                 on_unused=self._end_if_unused,
-                on_draining=self._say_changed,
+                on_draining=self.say_changed,
             )
             self._nodes[address].start()
         return self._nodes[address]
 
     def choice(self, worksheet: str) -> Node:
-        """Where a session of this worksheet begins: every app server chooses the same.
+        """Where a session of this worksheet begins, by loads as they are now."""
+        return self.at(best_server(worksheet, self._reachable(), self.loads))
 
-        By the highest hash, so that few worksheets move when servers come and go.
-        """
-        return self.at(max(self.addresses, key=lambda each: _weight(each, worksheet)))
+    def able(self) -> tuple[Node, ...]:
+        """Those that are best asked now; none if none can be reached."""
+        found = [self.at(address) for address in able(self._reachable(), self.loads)]
+        return tuple(node for node in found if node.is_up)
 
-    def _say_changed(self) -> None:
+    def _reachable(self) -> tuple[str, ...]:
+        """Where sessions may begin: servers with a stream, or all if there is none."""
+        up = {node.address for node in self if node.is_up}
+        return tuple(each for each in self.addresses if each in up) or self.addresses
+
+    def say_changed(self) -> None:
+        """Where sessions begin has changed for somebody."""
         for node in self:
             for channel in node.channels:
                 channel.servers_changed()
@@ -251,7 +260,3 @@ class Nodes:
         if node.address not in self._in_use and not node.channels:
             self._nodes.pop(node.address, None)
             node.stop()
-
-
-def _weight(address: str, worksheet: str) -> bytes:
-    return hashlib.sha256(f"{address} {worksheet}".encode()).digest()

@@ -7,7 +7,8 @@ A sage server keeps a session until the database has all of it; if that happened
 the question to the one and to the other, it answers Gone, and the database is asked again.
 
 A session stays where it began. Without one, a worksheet's viewers wait on the server where
-the next one will begin: when servers come or go, or a session ends elsewhere, they move there.
+the next one would begin: when servers come or go, a session ends elsewhere, or somebody begins
+one elsewhere, they move there. What begins a session writes down where first (placements.py).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from app.db import Database, Unavailable
 from app.delivery import Delivery
 from app.downloads import Download
 from app.nodes import Node, NodeDown
+from app.placements import Placements
 from app.wire.decoder import Received
 from app.wire.messages_pb2 import (
     Attach,
@@ -38,6 +40,8 @@ from app.wire.messages_pb2 import (
     Worksheet,
 )
 from app.worksheets import Missing, Sheet
+
+BEGIN_SESSIONS = ("execute", "complete", "inspect", "restart")  # messages, where there is none
 
 log = logging.getLogger(__name__)
 UNREACHED = "the Sage server can't be reached"
@@ -67,9 +71,12 @@ class SessionInUse:
 
 
 class Sessions:
-    def __init__(self, *, database: Database, delivery: Delivery) -> None:
+    def __init__(
+        self, *, database: Database, delivery: Delivery, placements: Placements
+    ) -> None:
         self._database = database
         self._nodes = delivery.nodes
+        self.placements = placements
 
     def watch(self, browser: Browser) -> Watch:
         return Watch(browser, self)
@@ -144,7 +151,7 @@ class Sessions:
 
     def place(self, worksheet: str, server: str) -> Node:
         """The node of a worksheet's session: `server` has it; "": where the next one begins."""
-        return self._nodes.at(server) if server else self._nodes.choice(worksheet)
+        return self._nodes.at(server) if server else self.placements.node(worksheet)
 
 
 class Watch:
@@ -179,12 +186,16 @@ class Watch:
                 unknown = Worksheet(id=self._browser.worksheet, stored=False)
                 self._browser.post_message(Message(worksheet=unknown))
                 self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
+                server = self._sessions.placements.remembered(self._browser.worksheet)
             self._go_to(self._sessions.place(self._browser.worksheet, server))
         return True
 
     def send(self, message: Message, about: str = "") -> None:
         """Pass a browser's message on to its session; if that fails, the browser is told."""
-        if self._lives is False and self._is_misplaced:
+        begins = not self._lives and message.WhichOneof("body") in BEGIN_SESSIONS
+        if begins:
+            self._settle()
+        if (begins or self._lives is False) and self._is_misplaced:
             self._return()  # or a session would begin where none shall
         try:
             if self._node is None:
@@ -249,6 +260,11 @@ class Watch:
     def _is_misplaced(self) -> bool:
         """Whether the next session of the worksheet will begin on another node."""
         return self._sessions.place(self._browser.worksheet, "") is not self._node
+
+    def _settle(self) -> None:
+        """Write down where the session begins that is about to."""
+        over_at = self._node.address if self._node is not None and self._lives is False else ""
+        self._sessions.placements.settle(self._browser.worksheet, over_at=over_at)
 
     def _return(self) -> None:
         """Ask the database for what it has got since it was asked, then the node again.

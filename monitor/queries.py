@@ -25,7 +25,7 @@ FIGURES = (
     "load", "percent_mem", "percent_cpu", "cputime", "walltime", "virtual_size",
     "resident_size", "sessions", "sessions_free", "browsers", "hub_lag",
 )  # fmt: skip
-FIELDS = ("id", "type", "name", "host", "address", "port", "username", "pid", "started")
+FIELDS = ("id", "type", "name", "host", "address", "port", "username", "pid", "started", "cores")
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Row:
     pid: int
     monitor_pid: int
     started: datetime
+    cores: int  # of the host
     stopped: datetime | None = None
     exit: str | None = None
 
@@ -188,4 +189,5 @@ def _row(watched: Watched, pid: int, site: str, host: str) -> Row | None:
         pid=pid,
         monitor_pid=os.getpid(),
         started=started,
+        cores=os.cpu_count() or 1,
     )

@@ -16,6 +16,7 @@ from app.db import Database
 from app.delivery import Delivery
 from app.evaluations import Evaluations
 from app.nodes import Nodes
+from app.placements import Placements
 from app.sessions import Sessions
 from app.settings import Settings
 from app.token import Tokens
@@ -39,8 +40,11 @@ class WebApp:
             name="test", tokens=self.tokens, context=NO_STREAMS, wire=self.settings.wire,
         )  # fmt: skip
         delivery = Delivery(browsers=self.browsers, nodes=nodes)
-        sessions = Sessions(database=database, delivery=delivery)
         cache = Cache(servers=[], timeout=1.0)
+        placements = Placements(
+            database=database, cache=cache, nodes=nodes, loads=dict, interval=3600
+        )
+        sessions = Sessions(database=database, delivery=delivery, placements=placements)
         self.standing = Standing(database=database, browsers=self.browsers, interval=3600)
         self.flask: flask.Flask = create_app(
             settings=self.settings,
