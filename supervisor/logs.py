@@ -35,12 +35,12 @@ class LogFile:
         self._lost = 0  # bytes that could not be written
         self._writing = RLock()
 
-    def take_over(self, pipe: int) -> None:
-        """Write whatever comes out of `pipe`, until its end; then close it."""
+    def take_over(self, pipe: int) -> gevent.Greenlet[..., None]:
+        """Write whatever comes out of `pipe`, until its end; then close it. What does so."""
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
         make_nonblocking(pipe)
-        gevent.spawn(self._read, pipe)
+        return gevent.spawn(self._read, pipe)
 
     def write(self, data: bytes) -> None:
         """Never raises for the disk's sake."""

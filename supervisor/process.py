@@ -43,14 +43,16 @@ class Process:
         """Raises CannotStart."""
         self._command = command
         self._mark = str(uuid.uuid4())
-        self._popen = spawn(command, log, {MARK: self._mark})
+        self._popen, self._listening = spawn(command, log, {MARK: self._mark})
         self.pid: int = self._popen.pid
 
     def wait(self) -> str:
-        """Wait for the end of the process, end what it has left; how it ended, in words."""
+        """Wait for the end of the process, end what it has left; how it ended, in words. What
+        it has said last is in its log by then."""
         code = self._popen.wait()
         self._kill_group()
         self._bury(self._left())
+        self._listening.join(GONE_SECONDS)
         return exit_words(code)
 
     @property
@@ -124,8 +126,9 @@ def adopt_orphans() -> None:
 
 def spawn(
     command: Command, log: LogFile, environment: dict[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start `command`, whose output goes to `log`. Raises CannotStart."""
+) -> tuple[subprocess.Popen[bytes], gevent.Greenlet[..., None]]:
+    """Start `command`, whose output goes to `log`; with what takes it there. Raises
+    CannotStart."""
     reader, writer = os.pipe()
     try:
         process = subprocess.Popen(
@@ -144,8 +147,7 @@ def spawn(
         raise CannotStart(f"{command.arguments[0]}: cannot be run: {error.strerror}") from error
     finally:
         os.close(writer)
-    log.take_over(reader)
-    return process
+    return process, log.take_over(reader)
 
 
 def identity(user: str) -> dict[str, Any]:

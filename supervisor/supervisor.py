@@ -40,6 +40,7 @@ class Supervisor:
         self._rules = rules
         self._on_change = on_change
         self._waiting: set[Event] = set()
+        self._is_stopping = False
         self._retiring: list[Keeper] = []  # their successors are up, or they are not wanted
         self._keepers = {one.name: self._keeper(one) for one in in_order(services)}
 
@@ -53,7 +54,9 @@ class Supervisor:
             keeper.start()
 
     def stop(self) -> None:
-        """Stop everything, each before what it needs, and wait until it is gone."""
+        """Stop everything, each before what it needs, and wait until it is gone. Whatever else
+        is asked for meanwhile, nothing is started any more."""
+        self._is_stopping = True
         for keeper in self._all():
             keeper.dismiss()
         while any(keeper.is_busy for keeper in self._all()):
@@ -74,7 +77,7 @@ class Supervisor:
 
     def bring_up(self, names: Collection[str]) -> None:
         """Begin to start these, also what was given up."""
-        for name in names:
+        for name in () if self._is_stopping else names:
             self._keepers[name].want()
 
     def dismiss(self, names: Collection[str]) -> None:
@@ -88,6 +91,8 @@ class Supervisor:
         Where a service makes a successor, the process before serves until that is up, and
         stays if it does not come up.
         """
+        if self._is_stopping:
+            return "everything is being stopped"
         keeper = self._keepers[name]
         make = keeper.service.successor
         if make is not None and keeper.history.state is State.UP:
@@ -101,8 +106,9 @@ class Supervisor:
         if keeper is not None:
             keeper.adopt(one)
             return
-        self._keepers[one.name] = self._keeper(one)
-        self._keepers[one.name].start()
+        if not self._is_stopping:
+            self._keepers[one.name] = self._keeper(one)
+            self._keepers[one.name].start()
 
     def drop(self, name: str) -> None:
         """Stop a service and forget it."""
@@ -126,7 +132,8 @@ class Supervisor:
         self._keepers[name].signal(number)
 
     def wait_settled(self, names: Collection[str] | None = None) -> dict[str, str]:
-        """Wait until each service is up or out of the question; why, for those that are."""
+        """Wait until each service is up or out of the question; why, for those that should be
+        up and are not."""
         while True:
             keepers = [
                 keeper
@@ -139,7 +146,7 @@ class Supervisor:
         return {
             keeper.service.name: keeper.history.reason or keeper.history.state.value
             for keeper in keepers
-            if keeper.history.state is not State.UP
+            if keeper.history.state is not State.UP and keeper.history.wanted
         }
 
     def wait_stopped(self, names: Collection[str]) -> None:

@@ -235,6 +235,31 @@ def test_logs_are_followed_and_end_when_asked(data_dir: Path, started: Started) 
     assert said[-1].HasField("done")
 
 
+def test_nothing_comes_back_once_everything_is_being_stopped(
+    data_dir: Path, started: Started
+) -> None:
+    running = started(small_service(data_dir, "slow", STUBBORN), small_service(data_dir, "a"))
+    stopping = gevent.spawn(running.services.stop)
+    gevent.sleep(0)
+    running.operations.start(["a"])
+    assert "being stopped" in running.operations.restart(["a", "slow"], gently=False)
+    with gevent.Timeout(PATIENCE):
+        stopping.get()
+    assert {one["state"] for one in running.services.snapshot()} == {"stopped"}
+
+
+def test_last_words_are_in_the_log(data_dir: Path, started: Started) -> None:
+    code = (
+        "import signal, sys\n"
+        "def end(*_):\n"
+        "  print('x' * 200_000 + ' last words'); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n" + READY
+    )
+    running = started(small_service(data_dir, "a", code), rules=SLOW)
+    running.services.stop()
+    assert (data_dir / "a.log").read_text().endswith("last words\n")
+
+
 # Taking up changed settings
 
 
