@@ -378,9 +378,8 @@ def supervise() -> None:
     cache = Cache(
         servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
     )
-    supervision = Supervision(
-        settings=settings, read=settings_file.read, on_settings=lambda fresh: None
-    )
+    tokens = Tokens(data_dir=settings.data_dir, database=database)
+    supervision = Supervision(settings=settings, read=settings_file.read, tokens=tokens)
     host = supervision.services
     this = Watched(type="supervisor", name="supervisor", pid=os.getpid(), alone=True)
     listener = Listener(path=locations.vitals(settings), interval=settings.monitor.interval)
@@ -391,7 +390,6 @@ def supervise() -> None:
         services=lambda: [this, *watched(host)],
         vitals=listener.of,
     )
-    tokens = Tokens(data_dir=settings.data_dir, database=database)
     for notice in catalog.notices(settings):
         supervision.console.say(notice)
     listener.start()

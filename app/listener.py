@@ -10,21 +10,29 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 import gevent
 from gevent.server import StreamServer
 
 from app.settings import Wire
-from app.token import Tokens
 from app.wire.connection import admit
 from app.wire.decoder import ProtocolError
 from app.wire.messages_pb2 import Hello, Message, Refused
 from app.wire.stream import Stream
 from app.wire.tls import Context, names_of
 
+BACKLOG = 1024
+IP_FREEBIND = 15  # which Python does not name
 SERVERS = ("app", "sage")  # roles whose names others go by
 
 log = logging.getLogger(__name__)
+
+
+class Proof(Protocol):
+    """What knows the site's token."""
+
+    def are_proved_by(self, hello: Hello, question: bytes) -> bool: ...
 
 
 class Listener:
@@ -33,24 +41,29 @@ class Listener:
         *,
         host: str,
         port: int,
-        tokens: Tokens,
+        tokens: Proof,
         context: Context,
         wire: Wire,
         serve: Callable[[Stream, Hello], None],
+        is_early: bool = False,
     ) -> None:
-        """`port` 0: any that is free. `serve` has a stream from its caller's hello to its end,
+        """`port` 0: any that is free. `is_early`: the address may become this host's only
+        later, with a VPN. `serve` has a stream from its caller's hello to its end,
         in a greenlet of its own. It may raise ProtocolError, which the caller is told, and
         OSError.
         """
-        self._host = host
         self._tokens = tokens
         self._context = context
         self._wire = wire
         self._serve = serve
-        self._server = StreamServer((host, port), self._take, backlog=1024)
+        self._where = (host, port)
+        self._is_early = is_early
+        self._server = StreamServer((host, port), self._take, backlog=BACKLOG)
 
     def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
+        if self._is_early:
+            self._server.set_listener(_early_socket(self._where))
         self._server.start()
 
     @property
@@ -87,6 +100,21 @@ class Listener:
             log.info("%s:%d: %s", *address[:2], error)
         finally:
             stream.close()
+
+
+def _early_socket(address: tuple[str, int]) -> socket.socket:
+    """Raises OSError."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def require_own_name(hello: Hello, names: tuple[str, ...], address: str) -> None:

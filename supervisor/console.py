@@ -18,7 +18,7 @@ from supervisor.logs import LogFile
 from supervisor.service import State
 
 ATOMIC = 4096  # bytes that a pipe takes as a whole once it takes any
-COLOURS = {
+COLOURS: dict[str, str] = {
     State.UP: "green",
     State.STARTING: "yellow",
     State.DRAINING: "yellow",
@@ -66,4 +66,4 @@ class ConsoleHandler(logging.Handler):
 
 def coloured(state: str, width: int = 0) -> str:
     """A state's name, as on a terminal."""
-    return click.style(f"{state:{width}}", fg=COLOURS.get(State(state)))
+    return click.style(f"{state:{width}}", fg=COLOURS.get(state))

@@ -13,15 +13,15 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import gevent
 from gevent.queue import Queue
 from gevent.server import StreamServer
 
+from app.listener import Listener, Proof
 from app.settings import Settings
-from app.wire.connection import admit, proves
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
 from app.wire.messages_pb2 import (
     Done,
@@ -44,7 +44,6 @@ from supervisor.supervisor import UnknownService
 
 LOOK_SECONDS = 0.2  # between looks at a log that is followed
 SUPERVISOR = "supervisor"  # its own log, in orders
-IP_FREEBIND = 15  # which Python does not name
 
 log = logging.getLogger(__name__)
 Send = Callable[[Message], None]
@@ -58,19 +57,27 @@ class Control:
         *,
         operations: Operations,
         settings: Settings,
-        token: Callable[[], str],
+        tokens: Proof,
         context: Context,
     ) -> None:
-        """`token`: the site's, as it is now; `context`: a server's."""
+        """For other hosts: `tokens`, the site's, and `context`, a server's."""
         self._operations = operations
-        self._wire = settings.wire
-        self._token = token
-        self._context = context
+        self._max_message = settings.wire.max_message
         self._started = time.monotonic()
         self._path = socket_path(settings)
-        self._servers: list[StreamServer] = []
-        self._elsewhere = (settings.here.address, settings.supervisor.port)
-        self._has_others = len(settings.hosts) > 1
+        self._server: StreamServer | None = None
+        self._where = (settings.here.address, settings.supervisor.port)
+        self._listener: Listener | None = None
+        if len(settings.hosts) > 1:
+            self._listener = Listener(
+                host=self._where[0],
+                port=self._where[1],
+                tokens=tokens,
+                context=context,
+                wire=settings.wire,
+                serve=self._serve_elsewhere,
+                is_early=True,
+            )
 
     def start(self) -> None:
         """Raises CannotStart."""
@@ -85,58 +92,34 @@ class Control:
             os.umask(mask)
         listener.listen()
         listener.setblocking(False)
-        self._servers = [StreamServer(listener, self._serve_here)]
+        self._server = StreamServer(listener, self._serve_here)
+        self._server.start()
+        if self._listener is None:
+            return
         try:
-            if self._has_others:
-                others = _listening(self._elsewhere)
-                self._servers.append(StreamServer(others, self._serve_elsewhere))
-            for server in self._servers:
-                server.start()
+            self._listener.start()
         except OSError as error:
-            where = "{}:{}".format(*self._elsewhere)
+            where = "{}:{}".format(*self._where)
             raise CannotStart(
                 f"cannot listen on {where}: {error.strerror}; change [supervisor] port"
             ) from error
 
     def stop(self) -> None:
-        for server in self._servers:
-            server.stop(timeout=1)
+        if self._server is not None:
+            self._server.stop(timeout=1)
+        if self._listener is not None:
+            self._listener.stop()
         self._path.unlink(missing_ok=True)
 
     def _serve_here(self, connection: socket.socket, address: object) -> None:
-        stream = Stream(connection, max_message=self._wire.max_message, silence=None)
+        stream = Stream(connection, max_message=self._max_message, silence=None)
         self._converse(stream)
 
-    def _serve_elsewhere(self, raw: socket.socket, address: tuple[str, int]) -> None:
-        raw.settimeout(self._wire.hello_seconds)
-        try:
-            secured = self._context.current().wrap_socket(raw, server_side=True)
-        except OSError as error:
-            log.info("%s:%d: no TLS: %s", *address[:2], error)
-            raw.close()
-            return
-        stream = Stream(
-            secured, max_message=self._wire.max_message, silence=self._wire.silence
-        )
-        try:
-            self._welcome(stream)
-        except (ProtocolError, OSError) as error:
-            log.warning("%s:%d: %s", *address[:2], error)
-            with contextlib.suppress(OSError):
-                stream.send(Message(refused=Refused(reason=str(error))))
-            stream.close()
-            return
-        self._converse(stream)
-
-    def _welcome(self, stream: Stream) -> None:
-        admit(
-            stream,
-            has_token=lambda hello, question: proves(hello, question, self._token()),
-            seconds=self._wire.hello_seconds,
-        )
+    def _serve_elsewhere(self, stream: Stream, hello: Hello) -> None:
         host = self._operations.settings.host_name
         ours = Hello(version=PROTOCOL_VERSION, node=host, role="supervisor")
         stream.send(Message(hello=ours))
+        self._converse(stream)
 
     def _converse(self, stream: Stream) -> None:
         try:
@@ -154,18 +137,15 @@ class Control:
 
     def _follow(self, stream: Stream, order: Order) -> None:
         """Answer an order to its end. Raises OSError if nobody listens any more."""
-        operations = self._operations
         try:
-            names = operations.host.named([name for name in order.services if name != SUPERVISOR])
+            if order.verb == Order.STATUS:
+                stream.send(Message(host_report=self._report()), Message(done=Done()))
+            elif order.verb == Order.LOGS:
+                self._send_logs(stream, order)
+            else:
+                self._carry_out(stream, order, self._operations.host.named(order.services))
         except UnknownService as error:
             stream.send(Message(done=Done(failure=str(error))))
-            return
-        if order.verb == Order.STATUS:
-            stream.send(Message(host_report=self._report()), Message(done=Done()))
-        elif order.verb == Order.LOGS:
-            self._send_logs(stream, order, names)
-        else:
-            self._carry_out(stream, order, names)
 
     def _carry_out(self, stream: Stream, order: Order, names: list[str]) -> None:
         """In a greenlet of its own, so that it goes on when nobody listens."""
@@ -195,13 +175,12 @@ class Control:
             if message.HasField("done"):
                 return
 
-    def _send_logs(self, stream: Stream, order: Order, names: list[str]) -> None:
-        """Of several, each piece with its name."""
-        if not order.services or SUPERVISOR in order.services:
-            names = [SUPERVISOR, *(names if order.services[:] != [SUPERVISOR] else [])]
+    def _send_logs(self, stream: Stream, order: Order) -> None:
+        """Of several, each piece with its name. Raises UnknownService."""
         settings = self._operations.settings
         followers = {
-            name: Follower(locations.log_file(settings, name), lines=order.lines) for name in names
+            name: Follower(locations.log_file(settings, name), lines=order.lines)
+            for name in self._with_logs(order.services)
         }
         leaving = gevent.spawn(_wait_end, stream)
         try:
@@ -217,6 +196,12 @@ class Control:
             leaving.kill()
             for follower in followers.values():
                 follower.close()
+
+    def _with_logs(self, words: Collection[str]) -> list[str]:
+        """What these names and types mean; the supervisor itself has a log, too."""
+        others = [word for word in words if word != SUPERVISOR]
+        ours = [SUPERVISOR] if len(others) < len(words) or not words else []
+        return ours + (self._operations.host.named(others) if others or not words else [])
 
     def _report(self) -> HostReport:
         operations = self._operations
@@ -253,19 +238,3 @@ def _wait_end(stream: Stream) -> None:
     with contextlib.suppress(OSError, ProtocolError, Malformed):
         while stream.receive() is not None:
             pass
-
-
-def _listening(address: tuple[str, int]) -> socket.socket:
-    """A socket that listens there, also if the address will be ours only when the VPN is up.
-    Raises OSError."""
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        listener.bind(address)
-        listener.listen()
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener

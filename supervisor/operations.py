@@ -106,7 +106,7 @@ class Operations:
             self.mistake = ""
             failures = self._use(fresh, services)
         outdated = [one.name for one in services if self.host.is_outdated(one.name)]
-        running = [name for name in outdated if self.host.history(name).alive]
+        running = [name for name in outdated if self._runs(name)]
         wrong = self._restart(running, gently=True, wanted=self.host.is_outdated)
         failures |= self.host.wait_settled([one.name for one in services])
         return "; ".join(words for words in (wrong, _words(failures)) if words)
@@ -121,6 +121,10 @@ class Operations:
         if sections := _held(self._at_start, self.settings):
             found.append(f"{sections}: `supervise` itself takes that up at its next start")
         return [*found, self.mistake] if self.mistake else found
+
+    def _runs(self, name: str) -> bool:
+        history = self.host.history(name)
+        return history.alive and history.wanted
 
     def _use(self, settings: Settings, services: Sequence[Service]) -> dict[str, str]:
         """From now on, without waiting for what has to be restarted; what went wrong."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import gevent
 
+from app.listener import Proof
 from app.settings import Settings
-from app.token import site_token
 from app.watched_file import WatchedFile
 from app.wire.tls import server_context
 from supervisor import catalog, certs, locations
@@ -32,13 +32,12 @@ class Supervision:
         *,
         settings: Settings,
         read: Callable[[], Settings],
-        on_settings: Callable[[Settings], None],
+        tokens: Proof,
     ) -> None:
-        """`read` reads the settings as they are by then, `on_settings` is told of new ones
-        that are in use. Raises CannotStart."""
+        """`read` reads the settings as they are by then, `tokens` knows the site's token.
+        Raises CannotStart."""
         self._lock = Lock(settings.data_dir)
         self._settings = settings
-        self._tell = on_settings
         chosen = settings.supervisor
         logs = Logs(size=chosen.log_size, count=chosen.log_files)
         self.console = Console(logs.at(locations.log_file(settings, SUPERVISOR)))
@@ -55,14 +54,14 @@ class Supervision:
             describe=catalog.whole_host,
             host=self.services,
             changes=changes,
-            on_settings=self._use,
+            on_settings=lambda fresh: self._renewal.use(fresh),
         )
         self._heard = changes.heard_by(self.console.tell)
         self._renewal = Renewal(settings=settings, renewed=self._operations.renewed)
         self._control = Control(
             operations=self._operations,
             settings=settings,
-            token=lambda: site_token(settings.data_dir),
+            tokens=tokens,
             context=server_context(certs.identity(settings)),
         )
         self._watch: WatchedFile | None = None
@@ -103,7 +102,3 @@ class Supervision:
         self.console.say(f"{self._settings.file} has changed")
         if failure := self._operations.reload():
             log.error("%s", failure)
-
-    def _use(self, settings: Settings) -> None:
-        self._renewal.use(settings)
-        self._tell(settings)

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from app.settings import ROOT, Settings
+from app.settings import MISCONFIGURED, ROOT, Settings
 from supervisor import conf
 from supervisor.service import CannotStart
 
@@ -20,10 +20,10 @@ def text(settings: Settings) -> str:
         "salvus.service",
         {
             "folder": str(ROOT).replace("%", "%%"),
-            "config": _quoted(Path(settings.file).absolute()),
-            "data_dir": _quoted(settings.data_dir),
-            "python": _quoted(Path(sys.executable)),
-            "program": _quoted(ROOT / "salvus.py"),
+            "environment": " ".join(f'"{_escaped(each)}"' for each in _environment(settings)),
+            "python": _in_command(sys.executable),
+            "program": _in_command(str(ROOT / "salvus.py")),
+            "misconfigured": MISCONFIGURED,
             "target": "multi-user.target" if os.geteuid() == 0 else "default.target",
         },
     )
@@ -46,12 +46,24 @@ def install(settings: Settings) -> list[str]:
     return found
 
 
+def _environment(settings: Settings) -> list[str]:
+    found = [
+        f"SALVUS_CONFIG={Path(settings.file).absolute()}",
+        f"SALVUS_SITE_DATA_DIR={settings.data_dir}",
+    ]
+    return [*found, f"SALVUS_SITE_HOST={settings.host_name}"] if settings.hosts else found
+
+
 def _own_folder() -> Path:
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home) / "systemd" / "user"
 
 
-def _quoted(path: Path) -> str:
-    """For between double quotes in a unit: % begins a specifier there, $ a variable."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return escaped.replace("%", "%%").replace("$", "$$")
+def _in_command(text: str) -> str:
+    """As `_escaped`, where $ begins a variable, too."""
+    return _escaped(text).replace("$", "$$")
+
+
+def _escaped(text: str) -> str:
+    """For between double quotes in a unit, where % begins a specifier."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")

@@ -17,7 +17,8 @@ import pytest
 
 from app import settings as settings_file
 from app.settings import Settings, SettingsError
-from app.wire.messages_pb2 import HostReport, Message, Order
+from app.wire.connection import proves
+from app.wire.messages_pb2 import Hello, HostReport, Message, Order
 from app.wire.tls import client_context, server_context
 from supervisor import certs, locations
 from supervisor.client import Client, NoSupervisor
@@ -32,6 +33,13 @@ from tests.small_services import READY, RULES, STUBBORN, small_service
 PATIENCE = 30.0
 SLOW = replace(RULES, stop_seconds=2.0)
 TOKEN = "the token of this site"
+
+
+class OneToken:
+    """The site's, which never changes."""
+
+    def are_proved_by(self, hello: Hello, question: bytes) -> bool:
+        return proves(hello, question, TOKEN)
 
 
 class Host:
@@ -56,7 +64,7 @@ class Host:
         self.control = Control(
             operations=self.operations,
             settings=settings,
-            token=lambda: TOKEN,
+            tokens=OneToken(),
             context=server_context(certs.identity(settings)),
         )
         self.control.start()
@@ -231,8 +239,23 @@ def test_logs_are_followed_and_end_when_asked(data_dir: Path, started: Started) 
     with open(log, "ab") as file:
         file.write(b"three\n")
     assert next(answers).log_text.text == b"three\n"
-    said = running.order(Order.LOGS, "a", SUPERVISOR)
-    assert said[-1].HasField("done")
+    locations.log_file(running.settings, SUPERVISOR).write_bytes(b"four\n")
+    for names, expected in {
+        (SUPERVISOR,): {SUPERVISOR},
+        ("a",): {"a"},
+        ("a", SUPERVISOR): {"a", SUPERVISOR},
+        (): {"a", SUPERVISOR},
+    }.items():
+        with gevent.Timeout(PATIENCE):
+            order = Order(verb=Order.LOGS, services=names, lines=9)
+            said = list(client(running.settings).ask(order))
+        assert {one.log_text.service for one in said[:-1]} == expected
+
+
+def test_the_supervisor_is_no_service_of_its_own(data_dir: Path, started: Started) -> None:
+    running = started(small_service(data_dir, "a"))
+    assert running.failure(Order.STOP, SUPERVISOR).startswith("there is no service supervisor")
+    assert running.states() == {"a": "up"}
 
 
 def test_nothing_comes_back_once_everything_is_being_stopped(
