@@ -13,7 +13,6 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -41,7 +40,6 @@ from app.web import create_app
 from app.web.condition import Condition
 from app.web.socket import Sockets
 from app.web.standing import Standing
-from app.web.status import ServiceStatus
 from app.wire.tls import client_context, server_context
 from monitor import commands as monitoring
 from monitor import log_commands, queries
@@ -163,7 +161,9 @@ class Site:
             nodes=self.nodes,
             servers=self._servers,
             sessions=self._sessions,
-            services=self._services,
+            services=lambda: queries.running_services(
+                database=self.database, cache=self.cache, site=settings.site.name
+            ),
             notices=lambda: catalog.notices(settings),
             lag=lambda: self._lag.seconds,
         )
@@ -234,27 +234,6 @@ class Site:
             for one in found
             if one["type"] == "sage" and one["sessions"] is not None
         }
-
-    def _services(self) -> list[ServiceStatus]:
-        found = queries.running_services(
-            database=self.database, cache=self.cache, site=self.settings.site.name
-        )
-        return [
-            ServiceStatus(
-                name=each["name"],
-                state="up",
-                host=each["host"],
-                address=each["address"] or "",
-                port=each["port"],
-                pid=each["pid"],
-                seconds=(
-                    datetime.now(UTC) - datetime.fromisoformat(each["started"])
-                ).total_seconds(),
-                percent_cpu=each["percent_cpu"],
-                resident_size=each["resident_size"],
-            )
-            for each in found
-        ]
 
     def _start_rest(self) -> None:
         try:
@@ -372,7 +351,7 @@ def supervise() -> None:
     """Run this host: PostgreSQL, memcached, Sage and the web site, until Ctrl-C."""
     settings = prepared()
     stopping = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         gevent.signal_handler(number, stopping.set)
     database = connect(settings)
     cache = Cache(

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import gevent
 
@@ -29,12 +29,12 @@ class Condition:
         nodes: Nodes,
         servers: ServersInUse,
         sessions: Sessions,
-        services: Callable[[], list[ServiceStatus]],
+        services: Callable[[], list[dict[str, Any]]],
         notices: Callable[[], Iterable[str]],
         lag: Callable[[], float],
     ) -> None:
-        """`services` may raise Unavailable; `notices` says what the host does without; `lag`:
-        seconds by which our greenlets run late."""
+        """`services` are as the monitor has them, and may raise Unavailable; `notices` says
+        what the host does without; `lag`: seconds by which our greenlets run late."""
         self._settings = settings
         self._version = version
         self._browsers = browsers
@@ -66,7 +66,7 @@ class Condition:
             if node.protections:
                 now["protection"] = node.protections
         try:
-            now["services"] = self._services()
+            now["services"] = [_service(each) for each in self._services()]
             now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]
         except Unavailable as error:
             now["notices"].append(f"the database can't be asked: {error}")
@@ -79,3 +79,19 @@ class Condition:
             if not node.is_up
         ]
         return [*found, self._servers.mistake] if self._servers.mistake else found
+
+
+def _service(found: dict[str, Any]) -> ServiceStatus:
+    """What the monitor has of one that runs."""
+    age = datetime.now(UTC) - datetime.fromisoformat(found["started"])
+    return ServiceStatus(
+        name=found["name"],
+        state="up",
+        host=found["host"],
+        address=found["address"] or "",
+        port=found["port"],
+        pid=found["pid"],
+        seconds=age.total_seconds(),
+        percent_cpu=found["percent_cpu"],
+        resident_size=found["resident_size"],
+    )
