@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,16 @@ from monitor import log_commands, queries
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Watched
 from monitor.vitals import Listener, Teller, Vitals
-from supervisor import catalog, certs, front, locations, memcached, postgresql, site_commands
+from supervisor import (
+    catalog,
+    certs,
+    front,
+    locations,
+    memcached,
+    overview,
+    postgresql,
+    site_commands,
+)
 from supervisor import commands as operating
 from supervisor.client import NoSupervisor
 from supervisor.lock import Lock
@@ -116,6 +125,14 @@ def sage_vitals(role: SageRole) -> Vitals:
     return Vitals(sessions=role.pool.used, sessions_free=role.pool.free)
 
 
+def notices(settings: Settings) -> Sequence[str]:
+    """What is wrong on this host and what it does without: its supervisor knows, if it has one."""
+    try:
+        return overview.complaints(operating.client(settings).report())
+    except NoSupervisor:
+        return catalog.notices(settings)
+
+
 class Site:
     """What `gunicorn salvus:app` runs: the app role and, in the small form, the others."""
 
@@ -164,7 +181,7 @@ class Site:
             services=lambda: queries.running_services(
                 database=self.database, cache=self.cache, site=settings.site.name
             ),
-            notices=lambda: catalog.notices(settings),
+            notices=lambda: notices(settings),
             lag=lambda: self._lag.seconds,
         )
         self.wsgi = create_app(

@@ -6,15 +6,18 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import gevent
 from gevent import socket
 
 from app.settings import Settings
 from app.wire.connection import connect
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, ProtocolError
-from app.wire.messages_pb2 import Hello, Message, Order
+from app.wire.messages_pb2 import Hello, HostReport, Message, Order
 from app.wire.stream import Stream
 from app.wire.tls import Context
 from supervisor.control import socket_path
+
+REPORT_SECONDS = 5.0  # that it may take to say how it fares
 
 
 class NoSupervisor(Exception):
@@ -48,6 +51,14 @@ class Client:
             except (OSError, ProtocolError, Malformed) as error:
                 raise NoSupervisor(f"the supervisor has gone: {error}") from error
         raise NoSupervisor("the supervisor has ended")
+
+    def report(self, host: str = "") -> HostReport:
+        """How the services of `host` are. Raises NoSupervisor."""
+        late = NoSupervisor(f"the supervisor has not answered for {REPORT_SECONDS:g} s")
+        with gevent.Timeout(REPORT_SECONDS, late):
+            for message in self.ask(Order(verb=Order.STATUS), host):
+                return message.host_report
+        raise NoSupervisor("the supervisor has said nothing")
 
     @contextmanager
     def _connected(self, host: str) -> Iterator[Stream]:

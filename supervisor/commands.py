@@ -17,7 +17,7 @@ from app import layout
 from app import settings as settings_file
 from app.settings import Settings
 from app.token import site_token
-from app.wire.messages_pb2 import HostReport, Message, Order
+from app.wire.messages_pb2 import Message, Order
 from app.wire.tls import client_context
 from supervisor import catalog, certs, configuration, locations, unit
 from supervisor.client import Client, NoSupervisor
@@ -34,14 +34,18 @@ on_host = click.option("--host", metavar="NAME", default="", help="On another ho
 services_named = click.argument("services", nargs=-1, metavar="[SERVICE|TYPE]…")
 
 
-def _answers(settings: Settings, order: Order, host: str) -> Iterator[Message]:
-    """What comes before Done. Raises ClickException, NoSupervisor."""
-    client = Client(
+def client(settings: Settings) -> Client:
+    """Of this site's supervisors."""
+    return Client(
         settings=settings,
         token=lambda: site_token(settings.data_dir),
         context=lambda: client_context(certs.identity(settings)),
     )
-    for message in client.ask(order, host):
+
+
+def _answers(settings: Settings, order: Order, host: str) -> Iterator[Message]:
+    """What comes before Done. Raises ClickException, NoSupervisor."""
+    for message in client(settings).ask(order, host):
         if not message.HasField("done"):
             yield message
         elif message.done.failure:
@@ -77,7 +81,7 @@ def status(as_json: bool, watch: bool, host: str) -> None:
 def pids(services: tuple[str, ...], host: str) -> None:
     """Print the process ids of services, a line each: `kill -HUP $(… pids sage-1)`."""
     settings = settings_file.read()
-    report = _report(settings, host)
+    report = client(settings).report(host)
     known = {word for one in report.services for word in (one.name, one.type)}
     if unknown := set(services) - known:
         raise click.ClickException(f"there is no service {min(unknown)}")
@@ -94,17 +98,10 @@ def _overview(settings: Settings, host: str) -> Overview:
     reports, silent = [], {}
     for name in (host,) if host else (tuple(settings.hosts) or (settings.host_name,)):
         try:
-            reports.append(_report(settings, name))
-        except (NoSupervisor, click.ClickException) as error:
+            reports.append(client(settings).report(name))
+        except NoSupervisor as error:
             silent[name] = str(error)
     return Overview(reports, silent, _site(settings))
-
-
-def _report(settings: Settings, host: str) -> HostReport:
-    """Raises NoSupervisor."""
-    for message in _answers(settings, Order(verb=Order.STATUS), host):
-        return message.host_report
-    raise NoSupervisor("the supervisor has said nothing")
 
 
 def _site(settings: Settings) -> dict[str, Any]:

@@ -67,6 +67,16 @@ class Overview:
         return found + [click.style(notice, fg="yellow") for notice in notices]
 
 
+def complaints(host: HostReport) -> list[str]:
+    """What is not as it should be, in words."""
+    found = [
+        f"{one.name}: {one.state}" + (f" ({one.reason})" if one.reason else "")
+        for one in host.services
+        if one.wanted and one.state not in DONE
+    ]
+    return [*found, *host.notices]
+
+
 def _host_as_json(host: HostReport) -> dict[str, Any]:
     return {
         "host": host.host,

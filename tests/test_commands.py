@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.wire.messages_pb2 import HostReport
 from supervisor import certs, commands, locations, unit
-from supervisor.overview import Overview
+from supervisor.overview import Overview, complaints
 from tests import host
 
 Run = Callable[..., Result]
@@ -198,3 +198,6 @@ def test_an_overview_is_a_table() -> None:
         "no stream",
     ]
     assert click.style("gave up", fg="red")[:5] in lines[3]
+    assert complaints(report) == [
+        "sage-1: gave up (died 6 times in a row: exited with code 1)", "nothing is cached"
+    ]  # fmt: skip

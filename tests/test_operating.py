@@ -231,6 +231,8 @@ def test_changed_settings_touch_only_what_they_concern(
     file.write_text(text + "[app")
     said = running.data_dir / "logs" / "supervisor.log"
     wait_until(lambda: "the settings before stay in use" in said.read_text())
+    shown = somebody.http.get(f"{somebody.origin}/status", timeout=PATIENCE).text
+    assert "the settings before stay in use" in shown
     os.kill(after["app-1"], signal.SIGKILL)  # it reads settings when it comes back
     wait_until(lambda: said.read_text().rindex("app-1 ") > said.read_text().rindex("stay in use"))
     file.write_text(text)
