@@ -6,8 +6,10 @@ put beside it as NAME.refused, with the checker's words in NAME.reason, and the 
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from supervisor.service import CannotStart
 TEMPLATES = ROOT / "conf"
 CHECK_SECONDS = 20.0  # that a checker may take
 
+log = logging.getLogger(__name__)
 Checker = Callable[[Path], tuple[str, ...]]
 
 
@@ -107,6 +110,7 @@ def refusals(folder: Path) -> tuple[str, ...]:
 
 def failure(command: tuple[str, ...]) -> str:
     """What `command` says if it fails; empty if it succeeds."""
+    log.info("running %s", shlex.join(command))
     try:
         done = subprocess.run(
             command,

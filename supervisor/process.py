@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import pwd
+import shlex
 import signal
 import time
 import uuid
@@ -33,6 +35,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 MARK = "SALVUS_PROCESS"  # in the environment of a service and of all that it starts
 GONE_SECONDS = 2.0  # in which the kernel buries what was killed
+log = logging.getLogger(__name__)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -125,10 +128,11 @@ def adopt_orphans() -> None:
 
 
 def spawn(
-    command: Command, log: LogFile, environment: dict[str, str]
+    command: Command, output: LogFile, environment: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], gevent.Greenlet[..., None]]:
-    """Start `command`, whose output goes to `log`; with what takes it there. Raises
+    """Start `command`, whose output goes to `output`; with what takes it there. Raises
     CannotStart."""
+    log.info("running %s", shlex.join(command.arguments))
     reader, writer = os.pipe()
     try:
         process = subprocess.Popen(
@@ -147,7 +151,7 @@ def spawn(
         raise CannotStart(f"{command.arguments[0]}: cannot be run: {error.strerror}") from error
     finally:
         os.close(writer)
-    return process, log.take_over(reader)
+    return process, output.take_over(reader)
 
 
 def identity(user: str) -> dict[str, Any]:
