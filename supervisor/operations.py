@@ -27,10 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Changes:
-    """Tells whoever listens what happens to services."""
+    """Tells whoever listens what happens to services. Listeners must not wait or raise."""
 
-    def __init__(self) -> None:
-        self._listeners: list[OnChange] = []
+    def __init__(self, *listeners: OnChange) -> None:
+        """`listeners` hear all of it, others as long as they want to."""
+        self._listeners = [*listeners]
 
     def tell(self, name: str, state: State, reason: str) -> None:
         for listener in list(self._listeners):
@@ -38,7 +39,6 @@ class Changes:
 
     @contextmanager
     def heard_by(self, listener: OnChange) -> Iterator[None]:
-        """`listener` must not wait or raise."""
         self._listeners.append(listener)
         try:
             yield

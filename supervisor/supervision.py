@@ -41,7 +41,7 @@ class Supervision:
         chosen = settings.supervisor
         logs = Logs(size=chosen.log_size, count=chosen.log_files)
         self.console = Console(logs.at(locations.log_file(settings, SUPERVISOR)))
-        changes = Changes()
+        changes = Changes(self.console.tell)
         self.services = Supervisor(
             services=catalog.whole_host(settings),
             rules=catalog.rules(settings),
@@ -56,7 +56,6 @@ class Supervision:
             changes=changes,
             on_settings=lambda fresh: self._renewal.use(fresh),
         )
-        self._heard = changes.heard_by(self.console.tell)
         self._renewal = Renewal(settings=settings, renewed=self._operations.renewed)
         self._control = Control(
             operations=self._operations,
@@ -73,7 +72,6 @@ class Supervision:
         handler = ConsoleHandler(self.console)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         logging.getLogger().handlers[:] = [handler]
-        self._heard.__enter__()
         self._control.start()
         self.services.start()
         self._following = gevent.spawn(self._follow)
@@ -95,8 +93,10 @@ class Supervision:
         self._operations.begin()
         self._renewal.start()
         file = Path(self._settings.file)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # it is gone: what it said stays in use
             self._watch = WatchedFile(file.absolute(), lambda: gevent.spawn(self._reload))
+            if file.read_bytes() != self._settings.text.encode():
+                self._reload()  # it has changed before there was a watch
 
     def _reload(self) -> None:
         self.console.say(f"{self._settings.file} has changed")
