@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,26 +40,22 @@ from app.web import create_app
 from app.web.condition import Condition
 from app.web.socket import Sockets
 from app.web.standing import Standing
+from app.wire.messages_pb2 import HostReport
 from app.wire.tls import client_context, server_context
 from monitor import commands as monitoring
-from monitor import log_commands, queries
+from monitor import log_commands
 from monitor.monitor import Monitor
+from monitor.overview import Overview
 from monitor.samples import HubLag, Watched
 from monitor.vitals import Listener, Teller, Vitals
-from supervisor import (
-    catalog,
-    certs,
-    front,
-    locations,
-    memcached,
-    overview,
-    postgresql,
-    site_commands,
-)
+from supervisor import catalog, certs, front, locations, memcached, postgresql, site_commands
 from supervisor import commands as operating
-from supervisor.client import NoSupervisor
+from supervisor.client import Client, NoSupervisor
+from supervisor.control import service_report
 from supervisor.lock import Lock
+from supervisor.overview import complaints
 from supervisor.renewal import Renewal
+from supervisor.reports import Reports
 from supervisor.schedule import Schedule
 from supervisor.service import CannotStart, State
 from supervisor.supervision import Supervision
@@ -125,14 +121,6 @@ def sage_vitals(role: SageRole) -> Vitals:
     return Vitals(sessions=role.pool.used, sessions_free=role.pool.free)
 
 
-def notices(settings: Settings) -> Sequence[str]:
-    """What is wrong on this host and what it does without: its supervisor knows, if it has one."""
-    try:
-        return overview.complaints(operating.client(settings).report())
-    except NoSupervisor:
-        return catalog.notices(settings)
-
-
 class Site:
     """What `gunicorn salvus:app` runs: the app role and, in the small form, the others."""
 
@@ -150,6 +138,17 @@ class Site:
         self.browsers = Browsers()
         self._lag = HubLag(window=settings.monitor.interval)
         delivery = Delivery(browsers=self.browsers, nodes=self.nodes)
+        self._overview = Overview(
+            database=self.database, cache=self.cache, site=settings.site.name
+        )
+        self._supervisors = Reports(
+            settings=settings,
+            client=Client(
+                settings=settings,
+                token=lambda: self._tokens.current,
+                context=lambda: context,
+            ),
+        )
         self._placements = Placements(
             database=self.database,
             cache=self.cache,
@@ -178,10 +177,9 @@ class Site:
             nodes=self.nodes,
             servers=self._servers,
             sessions=self._sessions,
-            services=lambda: queries.running_services(
-                database=self.database, cache=self.cache, site=settings.site.name
-            ),
-            notices=lambda: notices(settings),
+            watching=self._overview,
+            reports=self._reports,
+            notices=self._notices,
             lag=lambda: self._lag.seconds,
         )
         self.wsgi = create_app(
@@ -191,6 +189,7 @@ class Site:
             evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
             snapshot=condition.snapshot,
+            course=condition.course,
             standing=self._standing,
             tokens=self._tokens,
         )
@@ -241,16 +240,29 @@ class Site:
 
     def _loads(self) -> dict[str, Load]:
         """Of the site's sage servers. Raises Unavailable."""
-        found = queries.running_services(
-            database=self.database, cache=self.cache, site=self.settings.site.name
-        )
         return {
             f"{one['address']}:{one['port']}": Load(
                 one["sessions"], one["sessions_free"], one["load"] / one["cores"]
             )
-            for one in found
+            for one in self._overview.services()
             if one["type"] == "sage" and one["sessions"] is not None
         }
+
+    def _reports(self) -> tuple[Sequence[HostReport], Mapping[str, str]]:
+        """What supervisors say; in the small form we are it."""
+        if "monitor" not in self.settings.app.roles:
+            return self._supervisors.ask()
+        support = self._support.snapshot() if self._support is not None else []
+        host = self.settings.host_name
+        services = [service_report(one) for one in support]
+        notices = catalog.notices(self.settings)
+        return [HostReport(host=host, services=services, notices=notices)], {}
+
+    def _notices(self) -> Sequence[str]:
+        """What is wrong on this host and what it does without."""
+        reports, _ = self._reports()
+        own = [one for one in reports if one.host == self.settings.host_name]
+        return complaints(own[0]) if own else catalog.notices(self.settings)
 
     def _start_rest(self) -> None:
         try:

@@ -25,6 +25,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "static": ANYBODY,
     "service": ANYBODY,  # it looks itself at who asks
     "status": ADMINISTRATORS | {TOOL},
+    "status_course": ADMINISTRATORS | {TOOL},
+    "metrics": ADMINISTRATORS | {TOOL},
     # Worksheets
     "home": PEOPLE,
     "worksheet_list": PEOPLE,

@@ -138,6 +138,15 @@ def course(
     return [Point(*row) for row in cursor.fetchall()]
 
 
+def restarts(cursor: Cursor, *, site: str) -> dict[tuple[str, str], int]:
+    """How often each service, by host and name, has begun anew, as far as rows are kept."""
+    cursor.execute(
+        "SELECT host, name, count(*) - 1 FROM services WHERE site = %s GROUP BY host, name",
+        (site,),
+    )
+    return {(host, name): count for host, name, count in cursor.fetchall()}
+
+
 def service_names(cursor: Cursor, *, site: str) -> list[str]:
     """Of all that has run on the site."""
     cursor.execute("SELECT DISTINCT name FROM services WHERE site = %s ORDER BY name", (site,))

@@ -209,7 +209,7 @@ class Control:
             host=operations.settings.host_name,
             pid=os.getpid(),
             seconds=time.monotonic() - self._started,
-            services=[_service(one) for one in operations.host.snapshot()],
+            services=[service_report(one) for one in operations.host.snapshot()],
             notices=operations.notices(),
         )
 
@@ -218,7 +218,7 @@ def socket_path(settings: Settings) -> Path:
     return locations.sockets(settings) / "control"
 
 
-def _service(one: ServiceSnapshot) -> HostReport.Service:
+def service_report(one: ServiceSnapshot) -> HostReport.Service:
     return HostReport.Service(
         name=one["name"],
         type=one["type"],

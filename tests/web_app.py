@@ -55,6 +55,7 @@ class WebApp:
                 settings=self.settings, database=database, sessions=sessions, delivery=delivery
             ),
             snapshot=lambda: Snapshot(notices=[]),
+            course=lambda hours: {},
             standing=self.standing,
             tokens=self.tokens,
         )

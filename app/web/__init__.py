@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import flask
 
@@ -13,7 +14,7 @@ from app.roles import may_open
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.token import Tokens
-from app.web import files, pages, service, static_files, status
+from app.web import files, metrics, pages, service, static_files, status
 from app.web.access import Access
 from app.web.account import AccountPage
 from app.web.agents import browser_name
@@ -34,6 +35,7 @@ def create_app(
     evaluations: Evaluations,
     sockets: Sockets,
     snapshot: Callable[[], Snapshot],
+    course: Callable[[float], dict[str, Any]],
     standing: Standing,
     tokens: Tokens,
 ) -> flask.Flask:
@@ -70,7 +72,8 @@ def create_app(
     ).register(app)
     files.register(app, database=database, sessions=sessions)
     service.register(app, evaluations=evaluations, settings=settings.service)
-    status.register(app, snapshot=snapshot)
+    status.register(app, snapshot=snapshot, course=course)
+    metrics.register(app, snapshot=snapshot)
     sockets.register(app)
     app.wsgi_app = Forwarded(app.wsgi_app, settings.app.proxies)  # type: ignore[method-assign]
 

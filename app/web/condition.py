@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import gevent
 
@@ -16,7 +16,27 @@ from app.nodes import Nodes
 from app.servers import ServersInUse
 from app.sessions import Sessions
 from app.settings import Settings
-from app.web.status import ServiceStatus, SessionStatus, Snapshot
+from app.web.host_status import hosts_of, services_of
+from app.web.status import ErrorStatus, SessionStatus, Snapshot
+from app.wire.messages_pb2 import HostReport
+
+WITHOUT_FIGURES = (
+    "what the monitors have measured can't be had: what is here comes from the supervisors"
+    " and from this app server alone"
+)
+WITHOUT_DATABASE = (
+    "sessions, errors and plots are missing, the rest comes from supervisors and the cache"
+)
+Reports = tuple[Sequence[HostReport], Mapping[str, str]]
+
+
+class Watching(Protocol):
+    """What monitors have measured. All of these may raise Unavailable."""
+
+    def services(self) -> list[dict[str, Any]]: ...
+    def restarts(self) -> dict[tuple[str, str], int]: ...
+    def errors(self) -> list[dict[str, Any]]: ...
+    def course(self, hours: float) -> dict[str, Any]: ...
 
 
 class Condition:
@@ -29,19 +49,21 @@ class Condition:
         nodes: Nodes,
         servers: ServersInUse,
         sessions: Sessions,
-        services: Callable[[], list[dict[str, Any]]],
+        watching: Watching,
+        reports: Callable[[], Reports],
         notices: Callable[[], Iterable[str]],
         lag: Callable[[], float],
     ) -> None:
-        """`services` are as the monitor has them, and may raise Unavailable; `notices` says
-        what the host does without; `lag`: seconds by which our greenlets run late."""
+        """`reports`: what supervisors say, and why others say nothing; `notices` says what the host
+        does without; `lag`: seconds by which our greenlets run late."""
         self._settings = settings
         self._version = version
         self._browsers = browsers
         self._nodes = nodes
         self._servers = servers
         self._sessions = sessions
-        self._services = services
+        self._watching = watching
+        self._reports = reports
         self._notices = notices
         self._lag = lag
 
@@ -64,13 +86,33 @@ class Condition:
         )
         for node in self._nodes:
             if node.protections:
-                now["protection"] = node.protections
+                now["protection"] = dict(sorted(node.protections.items()))
+        self._tell_services(now)
         try:
-            now["services"] = [_service(each) for each in self._services()]
             now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]
+            now["errors"] = [cast(ErrorStatus, one) for one in self._watching.errors()]
+            restarts = self._watching.restarts()
+            for service in now["services"]:
+                service["restarts"] = restarts.get((service["host"], service["name"]), 0)
         except Unavailable as error:
-            now["notices"].append(f"the database can't be asked: {error}")
+            now["notices"].append(f"the database can't be asked ({error}): {WITHOUT_DATABASE}")
         return now
+
+    def course(self, hours: float) -> dict[str, Any]:
+        """How the last hours went. Raises Unavailable."""
+        return self._watching.course(hours)
+
+    def _tell_services(self, now: Snapshot) -> None:
+        """By supervisors and monitors, or by those alone that can be asked."""
+        reports, silent = self._reports()
+        measured: list[dict[str, Any]] = []
+        try:
+            measured = self._watching.services()
+        except Unavailable:
+            now["notices"].append(WITHOUT_FIGURES)
+        now["hosts"] = hosts_of(reports, silent, measured)
+        now["services"] = services_of(reports, silent, measured, datetime.now(UTC))
+        now["notices"] += [f"{host}: {why}" for host, why in silent.items()]
 
     def _about_nodes(self) -> list[str]:
         found = [
@@ -79,19 +121,3 @@ class Condition:
             if not node.is_up
         ]
         return [*found, self._servers.mistake] if self._servers.mistake else found
-
-
-def _service(found: dict[str, Any]) -> ServiceStatus:
-    """What the monitor has of one that runs."""
-    age = datetime.now(UTC) - datetime.fromisoformat(found["started"])
-    return ServiceStatus(
-        name=found["name"],
-        state="up",
-        host=found["host"],
-        address=found["address"] or "",
-        port=found["port"],
-        pid=found["pid"],
-        seconds=age.total_seconds(),
-        percent_cpu=found["percent_cpu"],
-        resident_size=found["resident_size"],
-    )

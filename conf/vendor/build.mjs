@@ -11,6 +11,7 @@ await mkdir(path.join(target, "licences"), { recursive: true })
 const { metafile } = await build({
   entryPoints: {
     codemirror: "./codemirror.js", katex: "katex", marked: "marked", protobuf: "./protobuf.js",
+    uplot: "uplot",
   },
   outdir: target,
   bundle: true,
@@ -36,6 +37,7 @@ await writeFile(
   path.join(target, "katex.css"),
   css.replace(/,url\([^)]+\.(?:woff|ttf)\) format\("[a-z]+"\)/g, ""),
 )
+await cp("node_modules/uplot/dist/uPlot.min.css", path.join(target, "uplot.css"))
 const fonts = "node_modules/katex/dist/fonts"
 for (const font of await readdir(fonts)) {
   if (font.endsWith(".woff2")) await cp(path.join(fonts, font), path.join(target, "fonts", font))
