@@ -13,7 +13,7 @@ from app.settings import ROOT
 from supervisor import conf, identities, locations
 from tests import host
 from tests.page_client import Page, SignedIn
-from tests.running_site import RunningSite, supervised
+from tests.running_site import RunningSite, kill_all, supervised
 
 SITE = """
 [app]
@@ -133,8 +133,7 @@ def test_the_site_lives_on_when_one_haproxy_s_host_is_gone(
     alpha, beta = two
     person = browser(alpha, "127.0.0.1")
     page = Page(person, person.new_worksheet())
-    for process in beta.processes("haproxy.cfg"):
-        process.kill()
+    kill_all(beta.processes("haproxy.cfg"))
     page.run("print(1)")
     assert page.printed() == "1\n"
     page.close()
