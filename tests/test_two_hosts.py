@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import gevent
@@ -125,6 +126,22 @@ def pages_of_app_servers(site: RunningSite) -> list[int]:
         ]
         for port in (first, first + 1)
     ]
+
+
+def test_any_app_server_tells_of_both_hosts(two: tuple[RunningSite, RunningSite]) -> None:
+    alpha, _ = two
+    token = (alpha.data_dir / "token").read_text()
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    address = f"http://127.0.0.1:{alpha.environment['SALVUS_APP_PORT']}/status"
+    measured: set[tuple[str, str]] = set()
+    while not {("alpha", "sage-1"), ("beta", "haproxy")} <= measured:
+        found = requests.get(address, headers=headers, timeout=60).json()
+        assert {host["name"] for host in found["hosts"]} == {"alpha", "beta"}
+        services = found["services"]
+        measured = {(one["host"], one["name"]) for one in services if one.get("resident_size")}
+    assert {host["state"] for host in found["hosts"]} == {"up"}
+    listed = json.loads(alpha.run("ps", "--json"))
+    assert {one["host"] for one in listed} == {"alpha", "beta"}
 
 
 def test_the_site_lives_on_when_one_haproxy_s_host_is_gone(
