@@ -188,6 +188,7 @@ class Site:
             sessions=self._sessions,
             evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
             sockets=self._sockets,
+            delivery=delivery,
             snapshot=condition.snapshot,
             course=condition.course,
             standing=self._standing,

@@ -20,7 +20,7 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from psycopg2.extensions import cursor as Cursor
 
-from app import worksheets
+from app import permissions, worksheets
 from app.browsers import Browser
 from app.db import Database, Unavailable
 from app.delivery import Delivery
@@ -102,9 +102,10 @@ class Sessions:
     def stored(self, browser: Browser, session: str, after: int) -> Stored | None:
         """What `browser` lacks, None if it has no such worksheet. Raises Unavailable."""
         with self._database.reading() as cursor:
-            sheet = worksheets.load(cursor, browser.account, browser.worksheet)
-            if sheet is None:
+            permission = permissions.find(cursor, browser.account, browser.worksheet)
+            if permission is None or permission.trashed:
                 return None
+            sheet = worksheets.load(cursor, browser.worksheet, permission.title)
             server = self.live_server(cursor, sheet.id)
             if session and not worksheets.knows_session(cursor, sheet.id, session):
                 return Stored(sheet, [], session, after, False, None, server)
@@ -349,9 +350,23 @@ def _leave(node: Node, channel: int) -> None:
 
 
 def _worksheet(sheet: Sheet) -> Message:
+    """What a page shows of it; of deleted cells only that they are."""
     cells = [
-        Cell(id=cell.id, position=cell.position, code=cell.code, revision=cell.revision,
-             run=cell.run or "")
+        Cell(id=cell.id, deleted=True) if cell.content.deleted else as_message(cell)
         for cell in sheet.cells
     ]
     return Message(worksheet=Worksheet(id=sheet.id, title=sheet.title, cells=cells, stored=True))
+
+
+def as_message(cell: worksheets.Cell) -> Cell:
+    return Cell(
+        id=cell.id,
+        position=cell.content.position,
+        code=cell.content.code,
+        kind=cell.content.kind.upper(),
+        deleted=cell.content.deleted,
+        folded=cell.folded,
+        auto=cell.auto,
+        revision=cell.revision,
+        run=cell.run or "",
+    )

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from psycopg2.extensions import cursor as Cursor
+
+from app import changes
+from app.changes import Content
 
 ALL = 2**63 - 1  # a seq that no frame has
 SILENCE = 30.0  # seconds after which a sage server that was dropped counts as gone
@@ -32,84 +34,27 @@ class Cell:
     """`run` is the latest run of the cell, None if it has never run."""
 
     id: str
-    position: float
-    code: str
+    content: Content
+    folded: bool  # only its output is shown
+    auto: bool  # run when the worksheet is opened
     revision: int
-    run: str | None
+    run: str | None = None
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A worksheet with its cells by position."""
+    """A worksheet with its cells by position, those that were deleted among them."""
 
     id: str
     title: str
     cells: tuple[Cell, ...]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the list of worksheets; `first` is the beginning of its first cell."""
-
-    id: str
-    title: str
-    changed: datetime
-    cells: int
-    first: str
-
-
-def create(cursor: Cursor, account: str, title: str) -> str:
-    """Make an empty worksheet and return its id."""
-    worksheet = str(uuid.uuid4())
-    cursor.execute(
-        "INSERT INTO worksheets (id, account, title) VALUES (%s, %s, %s)",
-        (worksheet, account, title),
-    )
-    return worksheet
-
-
-def latest(cursor: Cursor, account: str) -> str | None:
-    """The worksheet that this account changed most recently."""
-    cursor.execute(
-        "SELECT id::text FROM worksheets WHERE account = %s ORDER BY changed DESC, id LIMIT 1",
-        (account,),
-    )
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
-def entries(cursor: Cursor, account: str) -> tuple[Entry, ...]:
-    """This account's worksheets, the most recently changed first."""
+def load(cursor: Cursor, worksheet: str, title: str) -> Sheet:
+    """A worksheet with its cells."""
     cursor.execute(
         """
-        SELECT id::text, title, changed,
-               (SELECT count(*) FROM cells WHERE worksheet = worksheets.id),
-               coalesce((SELECT left(code, 200) FROM cells WHERE worksheet = worksheets.id
-                         ORDER BY position, id LIMIT 1), '')
-        FROM worksheets WHERE account = %s ORDER BY changed DESC, id
-        """,
-        (account,),
-    )
-    return tuple(Entry(*row) for row in cursor.fetchall())
-
-
-def title(cursor: Cursor, account: str, worksheet: str) -> str | None:
-    """The title of a worksheet of this account, None if it has no such worksheet."""
-    cursor.execute(
-        "SELECT title FROM worksheets WHERE id = %s AND account = %s", (worksheet, account)
-    )
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
-def load(cursor: Cursor, account: str, worksheet: str) -> Sheet | None:
-    """A worksheet of this account with its cells, None if it has no such worksheet."""
-    heading = title(cursor, account, worksheet)
-    if heading is None:
-        return None
-    cursor.execute(
-        """
-        SELECT id::text, position, code, revision,
+        SELECT id::text, position, code, kind, deleted, folded, auto, revision,
                (SELECT runs.id::text FROM runs
                 WHERE runs.worksheet = cells.worksheet AND runs.cell = cells.id
                 ORDER BY runs.queued DESC, runs.id LIMIT 1)
@@ -117,37 +62,55 @@ def load(cursor: Cursor, account: str, worksheet: str) -> Sheet | None:
         """,
         (worksheet,),
     )
-    return Sheet(worksheet, heading, tuple(Cell(*row) for row in cursor.fetchall()))
+    cells = tuple(
+        Cell(id, Content(position, code, kind, deleted), folded, auto, revision, run)
+        for id, position, code, kind, deleted, folded, auto, revision, run in cursor.fetchall()
+    )
+    return Sheet(worksheet, title, cells)
 
 
-def save_cell(cursor: Cursor, worksheet: str, id: str, position: float, code: str) -> int:
-    """Add or change a cell and return its new revision. Raises BadCell or ForeignCell.
+def save_cell(
+    cursor: Cursor,
+    worksheet: str,
+    account: str,
+    id: str,
+    content: Content,
+    *,
+    folded: bool = False,
+    auto: bool = False,
+) -> Cell:
+    """Add or change a cell and return it as stored. Raises BadCell or ForeignCell.
 
     PostgreSQL's text can't hold U+0000, which no program contains either: it is kept as
     U+FFFD, where the person sees it.
     """
-    if not math.isfinite(position):
-        raise BadCell(f"A cell's position must be a finite number, not {position}.")
+    if not math.isfinite(content.position):
+        raise BadCell(f"A cell's position must be a finite number, not {content.position}.")
     try:
         uuid.UUID(id)
     except ValueError:
         raise BadCell(f"A cell's id must be a UUID, not {id[:50]!r}.") from None
+    content = replace(content, code=content.code.replace("\0", "\N{REPLACEMENT CHARACTER}"))
     cursor.execute(
         """
-        INSERT INTO cells (id, worksheet, position, code) VALUES (%s, %s, %s, %s)
+        INSERT INTO cells (id, worksheet, position, code, kind, deleted, folded, auto)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (id) DO UPDATE
-            SET position = EXCLUDED.position, code = EXCLUDED.code,
+            SET position = EXCLUDED.position, code = EXCLUDED.code, kind = EXCLUDED.kind,
+                deleted = EXCLUDED.deleted, folded = EXCLUDED.folded, auto = EXCLUDED.auto,
                 revision = cells.revision + 1, changed = now()
             WHERE cells.worksheet = EXCLUDED.worksheet
         RETURNING revision
         """,
-        (id, worksheet, position, code.replace("\0", "\N{REPLACEMENT CHARACTER}")),
-    )
+        (id, worksheet, content.position, content.code, content.kind, content.deleted,
+         folded, auto),
+    )  # fmt: skip
     row = cursor.fetchone()
     if row is None:
         raise ForeignCell(f"Cell {id} belongs to another worksheet.")
+    changes.note(cursor, worksheet, account, id, content)
     cursor.execute("UPDATE worksheets SET changed = now() WHERE id = %s", (worksheet,))
-    return int(row[0])
+    return Cell(id, content, folded, auto, int(row[0]))
 
 
 @dataclass(frozen=True)
@@ -224,6 +187,7 @@ def missing(
         SELECT latest.session::text, array_agg(latest.id::text)
         FROM (SELECT DISTINCT ON (runs.cell) runs.id, runs.session
               FROM runs JOIN cells ON cells.id = runs.cell AND cells.worksheet = runs.worksheet
+                                      AND NOT cells.deleted
               WHERE runs.worksheet = %(worksheet)s
               ORDER BY runs.cell, runs.queued DESC, runs.id) AS latest
         JOIN sessions ON sessions.id = latest.session

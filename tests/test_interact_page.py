@@ -141,7 +141,7 @@ def test_with_the_keyboard_alone(tab: Tab) -> None:
     finished(run(tab, 1, code, keys="Control+Enter"))
     tab.keyboard.press("Escape")
     tab.keyboard.press("Tab")
-    expect(tab.get_by_role("button", name="Run")).to_be_focused()
+    expect(tab.get_by_role("button", name="Run", exact=True)).to_be_focused()
     tab.keyboard.press("Tab")
     expect(slider(tab, "n")).to_be_focused()
     tab.keyboard.press("ArrowRight")

@@ -54,6 +54,7 @@ class WebApp:
             sockets=Sockets(
                 settings=self.settings, database=database, sessions=sessions, delivery=delivery
             ),
+            delivery=delivery,
             snapshot=lambda: Snapshot(notices=[]),
             course=lambda hours: {},
             standing=self.standing,

@@ -8,13 +8,14 @@ from typing import Any
 import flask
 
 from app.db import Database
+from app.delivery import Delivery
 from app.evaluations import Evaluations
 from app.passwords import Passwords
 from app.roles import may_open
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.token import Tokens
-from app.web import files, metrics, pages, service, static_files, status
+from app.web import documents, files, history, metrics, pages, service, static_files, status
 from app.web.access import Access
 from app.web.account import AccountPage
 from app.web.agents import browser_name
@@ -34,6 +35,7 @@ def create_app(
     sessions: Sessions,
     evaluations: Evaluations,
     sockets: Sockets,
+    delivery: Delivery,
     snapshot: Callable[[], Snapshot],
     course: Callable[[float], dict[str, Any]],
     standing: Standing,
@@ -61,7 +63,9 @@ def create_app(
     app.jinja_env.globals["may"] = _may
     app.jinja_env.filters["browser_name"] = browser_name
     static_files.register(app)
-    pages.register(app, database=database, settings=settings)
+    pages.register(app, settings=settings)
+    documents.register(app, database=database)
+    history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)
     AccountPage(

@@ -11,7 +11,7 @@ import uuid
 import flask
 import flask.typing
 
-from app import worksheets
+from app import permissions
 from app.db import Database
 from app.downloads import NoFile
 from app.nodes import NodeDown
@@ -24,7 +24,7 @@ def register(app: flask.Flask, *, database: Database, sessions: Sessions) -> Non
     @app.get("/w/<uuid:worksheet>/files/<path:path>")
     def file(worksheet: uuid.UUID, path: str) -> flask.typing.ResponseReturnValue:
         with database.reading() as cursor:
-            if worksheets.title(cursor, flask.g.account, str(worksheet)) is None:
+            if permissions.find(cursor, flask.g.account, str(worksheet)) is None:
                 flask.abort(404)
             server = sessions.live_server(cursor, str(worksheet))
         try:

@@ -1,4 +1,4 @@
-"""The pages a person opens: worksheets, their list, and errors; and what pages may load.
+"""What all pages have: what they may load, how errors look, and the frames of output.
 
 Pages run under a strict Content-Security-Policy: no script but the site's own files, and
 the import map by its hash. Output in HTML is hostile: it is shown in an opaque-origin
@@ -13,18 +13,18 @@ import base64
 import hashlib
 import json
 import re
-import uuid
 
 import flask
 import flask.typing
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from app import assets, db, worksheets
+from app import assets, db
 from app.settings import Settings
 
 IMPORTS = {
     "codemirror": assets.address("vendor/codemirror.js"),
+    "dompurify": assets.address("vendor/dompurify.js"),
     "katex": assets.address("vendor/katex.js"),
     "marked": assets.address("vendor/marked.js"),
     "@bufbuild/protobuf": assets.address("vendor/protobuf.js"),
@@ -91,41 +91,12 @@ ERRORS = {
 }
 
 
-def register(app: flask.Flask, *, database: db.Database, settings: Settings) -> None:
-    """Add the pages to `app`. `flask.g.account` and `.kind` are set before they are asked."""
+def register(app: flask.Flask, *, settings: Settings) -> None:
+    """Add the frames of output to `app`, and to all its answers what pages may do."""
     app.jinja_env.globals.update(site_title=settings.site.title, import_map=Markup(IMPORT_MAP))
     app.after_request(security_headers)
     app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(db.Unavailable, database_unavailable)
-
-    @app.get("/")
-    def home() -> flask.typing.ResponseReturnValue:
-        """The worksheet that was changed last, or a new one."""
-        with database.transaction() as cursor:
-            account = flask.g.account
-            found = worksheets.latest(cursor, account)
-            found = found or worksheets.create(cursor, account, "Untitled")
-        return flask.redirect(flask.url_for("worksheet", worksheet=found))
-
-    @app.get("/worksheets")
-    def worksheet_list() -> str:
-        with database.reading() as cursor:
-            entries = worksheets.entries(cursor, flask.g.account)
-        return flask.render_template("worksheets.html", entries=entries)
-
-    @app.post("/worksheets")
-    def new_worksheet() -> flask.typing.ResponseReturnValue:
-        with database.transaction() as cursor:
-            made = worksheets.create(cursor, flask.g.account, "Untitled")
-        return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
-
-    @app.get("/w/<uuid:worksheet>")
-    def worksheet(worksheet: uuid.UUID) -> str:
-        with database.reading() as cursor:
-            title = worksheets.title(cursor, flask.g.account, str(worksheet))
-        if title is None:
-            flask.abort(404)
-        return flask.render_template("worksheet.html", worksheet=str(worksheet), title=title)
 
     @app.get("/output")
     def output() -> flask.Response:

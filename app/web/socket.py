@@ -8,33 +8,37 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import flask
 import gevent
 from greenlet import greenlet
+from psycopg2.extensions import cursor as Cursor
 from werkzeug.routing import Rule
 from wsproto.frame_protocol import CloseReason
 
-from app import worksheets
+from app import documents, permissions, worksheets
 from app.browsers import Browser
+from app.changes import Content
 from app.db import Database, Unavailable
 from app.delivery import Delivery, ToWorksheet
 from app.roles import may_send
-from app.sessions import Sessions, Watch
+from app.sessions import Sessions, Watch, as_message
 from app.settings import Settings
 from app.web.origins import is_own_origin
 from app.web.websocket import Closed, WebSocket
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, parse
 from app.wire.messages_pb2 import (
-    Cell,
+    CellKind,
     CellSaved,
     Hello,
     Message,
     Pong,
     Refused,
+    SaveCell,
     Saving,
+    Title,
 )
 
 SIGNED_OUT = 4403  # close code: the page may not stay open
@@ -43,6 +47,9 @@ TO_SESSION = frozenset(
     ("ack", "active", "execute", "update", "cancel", "interrupt", "restart", "end", "complete",
      "inspect", "input_reply")
 )
+
+KINDS = {number: name.lower() for name, number in CellKind.items()}
+Done = TypeVar("Done")
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +194,9 @@ class Conversation:
             if not self._watch.attach(attach.session, attach.after):
                 self._refuse("there is no such worksheet")
         elif kind == "save_cell":
-            self._save(message)
+            self._save(message.save_cell)
+        elif kind == "title":
+            self._rename(message.title)
 
     def _refuse(self, reason: str, about: str = "") -> None:
         self._browser.post_message(Message(refused=Refused(reason=reason, about=about)))
@@ -198,33 +207,65 @@ class Conversation:
         ours = Hello(version=PROTOCOL_VERSION, role="app", node=self._browser.id)
         self._browser.post_message(Message(hello=ours))
 
-    def _save(self, message: Message) -> None:
+    def _save(self, order: SaveCell) -> None:
         """Store a cell and show it to the others who have the worksheet open."""
-        order = message.save_cell
+        content = Content(
+            position=order.position,
+            code=order.code,
+            kind=KINDS.get(order.kind, "raw"),
+            deleted=order.deleted,
+        )
+        cell = self._write(
+            order.id,
+            lambda cursor: worksheets.save_cell(
+                cursor,
+                self._browser.worksheet,
+                self._browser.account,
+                order.id,
+                content,
+                folded=order.folded,
+                auto=order.auto,
+            ),
+        )
+        if cell is not None:
+            saved = CellSaved(id=cell.id, revision=cell.revision)
+            self._browser.post_message(Message(cell_saved=saved))
+            self._tell_others(Message(cell=as_message(cell)))
+
+    def _rename(self, order: Title) -> None:
+        """Store another title and show it to everybody; to who sent it that confirms it."""
+        title = self._write(
+            "title",
+            lambda cursor: documents.rename(cursor, self._browser.worksheet, order.title),
+        )
+        if title is not None:
+            told = Message(title=Title(title=title))
+            self._browser.post_message(told)
+            self._tell_others(told)
+
+    def _write(self, about: str, action: Callable[[Cursor], Done]) -> Done | None:
+        """What `action` has done; None if it was refused, or has to wait for the database."""
         try:
             with self._database.transaction() as cursor:
-                if not worksheets.title(
+                permission = permissions.find(
                     cursor, self._browser.account, self._browser.worksheet
-                ):
-                    self._refuse("there is no such worksheet", order.id)
-                    return
-                revision = worksheets.save_cell(
-                    cursor, self._browser.worksheet, order.id, order.position, order.code
                 )
+                if permission is None or not permission.writes:
+                    self._refuse("there is no such worksheet", about)
+                    return None
+                done = action(cursor)
         except Unavailable as error:
             self._delayed = True
             self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
-            return
+            return None
         except worksheets.BadCell as error:
-            self._refuse(str(error), order.id)
-            return
+            self._refuse(str(error), about)
+            return None
         if self._delayed:
             self._delayed = False
             self._browser.post_message(Message(saving=Saving()))
-        self._browser.post_message(
-            Message(cell_saved=CellSaved(id=order.id, revision=revision))
-        )
-        cell = Cell(id=order.id, position=order.position, code=order.code, revision=revision)
-        self._delivery.deliver(
-            ToWorksheet(self._browser.worksheet, without=self._browser.id), Message(cell=cell)
-        )
+        return done
+
+    def _tell_others(self, message: Message) -> None:
+        address = ToWorksheet(self._browser.worksheet, without=self._browser.id)
+        self._delivery.deliver(address, message)

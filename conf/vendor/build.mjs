@@ -10,8 +10,8 @@ await mkdir(path.join(target, "licences"), { recursive: true })
 
 const { metafile } = await build({
   entryPoints: {
-    codemirror: "./codemirror.js", katex: "katex", marked: "marked", protobuf: "./protobuf.js",
-    uplot: "uplot",
+    codemirror: "./codemirror.js", dompurify: "dompurify", katex: "katex", marked: "marked",
+    protobuf: "./protobuf.js", uplot: "uplot",
   },
   outdir: target,
   bundle: true,

@@ -1,11 +1,14 @@
-// The DOM of a cell: its editor, its Run button, its output and a note on its run.
+// The DOM of a cell: its editor, its Run button, its output and a note on its run. One of
+// Markdown shows what it says, and its editor while it is edited.
 
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
 import { Editor } from "./editor.js"
 import { Interacts } from "./interact.js"
+import { giveMenu } from "./menu.js"
 import { Output } from "./output.js"
-import { Status } from "./wire.js"
+import { prose } from "./prose.js"
+import { CellKind, Status } from "./wire.js"
 
 const ENDINGS = {
   [Status.OK]: "",
@@ -14,6 +17,8 @@ const ENDINGS = {
   [Status.CANCELLED]: "cancelled",
   [Status.DIED]: "session ended",
 }
+const KINDS = { [CellKind.CODE]: "code", [CellKind.MARKDOWN]: "markdown", [CellKind.RAW]: "raw" }
+export const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, auto: false, deleted: false }
 
 export class Cell {
   #handlers
@@ -25,6 +30,11 @@ export class Cell {
   #help = null
   #number = 0
   #heading = element("span", { class: "number", "aria-hidden": "true" })
+  #prose = element("div", { class: "prose" })
+  #marks = element("p", { class: "marks" })
+  #content
+  #rendered = null
+  #editing = false
 
   /** The run shown, "" before the first. */
   run = ""
@@ -32,13 +42,16 @@ export class Cell {
   phase = ""
 
   /**
-   * `handlers`: ended(cell) when its run is over; edited(cell), run(cell), runAndMoveOn(cell),
-   * cancel(cell), reply(cell, text), update(values of an Update message), move(cell, step),
-   * complete(cell, code, cursor), inspect(cell, code, cursor).
+   * `content`: position, code, kind, folded, auto and deleted. `handlers`: ended(cell, status)
+   * when its run is over, started(cell); edited(cell), run(cell), runAndMoveOn(cell),
+   * cancel(cell), reply(cell, text), update(values of an Update message), go(cell, step) to
+   * another one, beyond(cell, step) to another one's editor, split(cell), key(cell, event) for
+   * a key when it is selected, menu(cell), complete(cell, code, cursor), inspect(cell, code,
+   * cursor).
    */
-  constructor(id, position, code, handlers) {
+  constructor(id, content, handlers) {
     this.id = id
-    this.position = position
+    this.#content = { ...EMPTY, ...content }
     this.#handlers = handlers
     this.#region = element("div", { class: "output", role: "region", "aria-busy": "false" })
     this.#note = element("p", { class: "note" })
@@ -47,14 +60,18 @@ export class Cell {
       type: "button", class: "run", "aria-label": "Run", title: "Run (Shift-Enter)",
       onclick: () => handlers.run(this),
     })
+    const menu = element("button", { type: "button", class: "dots", title: "Actions" })
+    giveMenu(menu, () => handlers.menu(this))
     this.element = element("section", { class: "cell", tabIndex: -1 },
-      element("div", { class: "gutter" }, run, this.#heading),
-      element("div", { class: "body" }, holder, this.#region, this.#note))
-    this.#editor = new Editor(holder, code, {
+      element("div", { class: "gutter" }, run, this.#heading, element("div", { class: "more" }, menu)),
+      element("div", { class: "body" }, this.#marks, holder, this.#prose, this.#region, this.#note))
+    this.#editor = new Editor(holder, this.#content.code, {
       edited: () => handlers.edited(this),
       run: () => handlers.run(this),
       runAndMoveOn: () => handlers.runAndMoveOn(this),
       leave: () => this.#leave(),
+      beyond: step => handlers.beyond(this, step),
+      split: () => handlers.split(this),
       complete: (code, cursor) => handlers.complete(this, code, cursor),
       inspect: (code, cursor) => handlers.inspect(this, code, cursor),
     })
@@ -66,32 +83,118 @@ export class Cell {
       update: values => handlers.update(values),
       reply: text => handlers.reply(this, text),
     })
+    this.#prose.addEventListener("dblclick", () => this.edit())
     this.element.addEventListener("keydown", event => this.#key(event))
     this.element.addEventListener("focusout", event => {
       if (!this.element.contains(event.relatedTarget)) this.#editor.tabbable = true
     })
+    this.#show()
   }
 
   get code() {
     return this.#editor.code
   }
 
-  set code(code) {
-    this.#editor.code = code
+  get cursor() {
+    return this.#editor.cursor
+  }
+
+  /** What is stored of it. */
+  get content() {
+    return { ...this.#content, code: this.code }
+  }
+
+  set content(content) {
+    const { kind } = this.#content
+    this.#content = { ...content }
+    this.#editor.code = content.code
+    if (kind !== content.kind) this.#editing = false
+    this.#show()
+  }
+
+  get position() {
+    return this.#content.position
+  }
+
+  get kind() {
+    return this.#content.kind
+  }
+
+  get deleted() {
+    return this.#content.deleted
+  }
+
+  get isCode() {
+    return this.kind === CellKind.CODE
+  }
+
+  get number() {
+    return this.#number
   }
 
   set number(number) {
     if (number === this.#number) return
     this.#number = number
+    this.#label()
+  }
+
+  set numbered(numbered) {
+    this.#editor.numbered = numbered
+  }
+
+  #label() {
+    const number = this.#number
     this.#heading.textContent = number
     this.element.setAttribute("aria-label", `Cell ${number}`)
-    this.#editor.label = `Code of cell ${number}`
+    this.element.querySelector(".dots").setAttribute("aria-label", `Actions of cell ${number}`)
+    this.#editor.label = `${this.isCode ? "Code" : "Text"} of cell ${number}`
     this.#region.setAttribute("aria-label", `Output of cell ${number}`)
   }
 
+  /** Make the page say what the cell is. */
+  #show() {
+    const { kind, folded, auto } = this.#content
+    this.#editor.isCode = this.isCode
+    this.element.dataset.kind = KINDS[kind] ?? "raw"
+    const rendered = kind === CellKind.MARKDOWN && !this.#editing && this.code.trim() !== ""
+    this.element.classList.toggle("rendered", rendered)
+    this.element.classList.toggle("folded", folded && this.isCode)
+    if (rendered) this.#render()
+    const marks = [folded && this.isCode && this.code.split("\n", 1)[0], auto && this.isCode && "runs when opened"]
+    this.#marks.replaceChildren(...marks.filter(Boolean).map(text => element("span", { text })))
+    this.#label()
+  }
+
+  #render() {
+    if (this.#rendered === this.code) return
+    this.#rendered = this.code
+    this.#prose.replaceChildren(...prose(this.code))
+  }
+
+  /** Show what a cell of Markdown says instead of its editor. */
+  finishEditing() {
+    this.#editing = false
+    this.#show()
+  }
+
+  /** Show a part of its text, to be found and replaced. */
+  reveal(from, to) {
+    if (this.#content.folded) this.element.classList.remove("folded")
+    this.#editing = true
+    this.element.classList.remove("rendered")
+    this.#editor.select(from, to)
+    this.element.scrollIntoView({ block: "nearest" })
+  }
+
+  replace(from, to, text) {
+    this.#editor.replace(from, to, text)
+  }
+
   /** Go into the editor. */
-  edit() {
-    this.#editor.focus()
+  edit(place = "") {
+    this.#editing = true
+    this.element.classList.remove("rendered", "folded")
+    this.#editor.focus(place)
   }
 
   /** Focus the cell itself, outside of its editor. */
@@ -124,6 +227,7 @@ export class Cell {
       this.#output.add("element", this.#interacts.show(frame))
     } else if (kind === "started") {
       this.phase = "running"
+      this.#handlers.started(this)
       this.tell("running …")
       this.element.classList.add("running")
     } else {
@@ -182,13 +286,13 @@ export class Cell {
   #finished({ status, reason, seconds }) {
     this.#interacts.runEnded()
     const why = status === Status.DIED ? "" : reason // which is told in the output
-    this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "))
+    this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "), ENDINGS[status] || "finished")
     this.element.classList.toggle("failed", status === Status.ERROR || status === Status.DIED)
   }
 
-  #end(note) {
+  #end(note, ending = note) {
     this.phase = ""
-    this.#handlers.ended(this)
+    this.#handlers.ended(this, ending)
     this.#region.setAttribute("aria-busy", "false")
     this.element.classList.remove("running")
     this.tell(note)
@@ -197,6 +301,7 @@ export class Cell {
   #leave() {
     if (this.#help) return this.#closeHelp()
     this.#editor.tabbable = false
+    this.finishEditing()
     this.select()
   }
 
@@ -206,9 +311,7 @@ export class Cell {
     if (event.key === "Enter" && event.shiftKey) this.#handlers.runAndMoveOn(this)
     else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#handlers.run(this)
     else if (event.key === "Enter") this.edit()
-    else if (event.key === "ArrowDown") this.#handlers.move(this, 1)
-    else if (event.key === "ArrowUp") this.#handlers.move(this, -1)
-    else return
+    else if (!this.#handlers.key(this, event)) return
     event.preventDefault()
   }
 }

@@ -10,38 +10,53 @@ export const REST = 2000 // ms
 
 export class Drafts {
   #prefix
+  #titled
   #tab
 
   constructor(worksheet) {
+    this.#titled = `salvus:title:${worksheet}`
     this.#prefix = `salvus:draft:${worksheet}:`
     this.#tab = sessionStorage.getItem("salvus:tab") ?? uuid()
     sessionStorage.setItem("salvus:tab", this.#tab)
   }
 
   /** Keep the draft of a cell; false if this browser can't (storage full or forbidden). */
-  keep(cell, position, code) {
-    const draft = { position, code, tab: this.#tab, time: Date.now() }
-    try {
-      localStorage.setItem(this.#prefix + cell, JSON.stringify(draft))
-    } catch {
-      return false
-    }
-    return true
+  keep(cell, content) {
+    return write(this.#prefix + cell, JSON.stringify({ ...content, tab: this.#tab, time: Date.now() }))
   }
 
   drop(cell) {
     localStorage.removeItem(this.#prefix + cell)
   }
 
-  /** [{cell, position, code}] that nobody else is about to store. */
+  /** A title that is not stored yet, null if there is none. */
+  get title() {
+    return localStorage.getItem(this.#titled)
+  }
+
+  set title(title) {
+    if (title === null) localStorage.removeItem(this.#titled)
+    else write(this.#titled, title)
+  }
+
+  /** [{cell, content}] that nobody else is about to store. */
   restored() {
     const found = []
     for (const [key, text] of Object.entries(localStorage)) {
       if (!key.startsWith(this.#prefix)) continue
-      const { position, code, tab, time } = JSON.parse(text)
+      const { tab, time, ...content } = JSON.parse(text)
       if (tab !== this.#tab && Math.abs(Date.now() - time) < REST) continue
-      found.push({ cell: key.slice(this.#prefix.length), position, code })
+      found.push({ cell: key.slice(this.#prefix.length), content })
     }
     return found
   }
+}
+
+function write(key, text) {
+  try {
+    localStorage.setItem(key, text)
+  } catch {
+    return false
+  }
+  return true
 }

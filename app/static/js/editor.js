@@ -4,21 +4,27 @@ import {
   Annotation, Compartment, EditorState, EditorView, Prec, acceptCompletion, autocompletion,
   bracketMatching, classHighlighter, closeBrackets, closeBracketsKeymap, completionStatus,
   defaultKeymap, drawSelection, dropCursor, highlightSpecialChars, history, historyKeymap,
-  indentLess, indentMore, indentOnInput, indentUnit, keymap, python, startCompletion,
+  indentLess, indentMore, indentOnInput, indentUnit, keymap, lineNumbers, python, startCompletion,
   syntaxHighlighting,
 } from "codemirror"
+import { withoutPrompts } from "./prompts.js"
 import { difference, fromCodePoints, toCodePoints } from "./text.js"
 
 const fromElsewhere = Annotation.define()
+const CODE = [indentOnInput(), closeBrackets(), python(), syntaxHighlighting(classHighlighter)]
 
 export class Editor {
   #view
   #label = new Compartment()
+  #language = new Compartment()
+  #numbers = new Compartment()
+  #isCode = true
   #handlers
 
   /**
-   * `handlers`: edited(), run(), runAndMoveOn(), leave(), complete(code, cursor) and
-   * inspect(code, cursor), which both count in code points; complete gives a promise.
+   * `handlers`: edited(), run(), runAndMoveOn(), leave(), beyond(step) when the cursor goes
+   * on above (-1) or below (1), split(), complete(code, cursor) and inspect(code, cursor),
+   * which both count in code points; complete gives a promise.
    */
   constructor(parent, code, handlers) {
     this.#handlers = handlers
@@ -47,8 +53,36 @@ export class Editor {
     this.#view.contentDOM.tabIndex = tabbable ? 0 : -1
   }
 
-  focus() {
+  /** Whether it is code, not text. */
+  set isCode(isCode) {
+    if (isCode === this.#isCode) return
+    this.#isCode = isCode
+    this.#view.dispatch({ effects: this.#language.reconfigure(isCode ? CODE : []) })
+  }
+
+  set numbered(numbered) {
+    this.#view.dispatch({ effects: this.#numbers.reconfigure(numbered ? lineNumbers() : []) })
+  }
+
+  /** Where the cursor is, in UTF-16 units. */
+  get cursor() {
+    return this.#view.state.selection.main.head
+  }
+
+  /** Go in; `place`: to the start or the end. */
+  focus(place = "") {
+    if (place) this.#view.dispatch({ selection: { anchor: place === "end" ? this.code.length : 0 } })
     this.#view.focus()
+  }
+
+  /** Show a part of the text as selected, without going in. */
+  select(from, to) {
+    this.#view.dispatch({ selection: { anchor: from, head: to }, scrollIntoView: true })
+  }
+
+  /** Change a part of the text as if it was typed. */
+  replace(from, to, insert) {
+    this.#view.dispatch({ changes: { from, to, insert }, userEvent: "input" })
   }
 
   #named(label) {
@@ -56,18 +90,24 @@ export class Editor {
   }
 
   #extensions() {
-    const { edited, run, runAndMoveOn, leave } = this.#handlers
+    const { edited, run, runAndMoveOn, leave, split } = this.#handlers
     const does = action => () => (action(), true)
+    const go = step => view => isAtEdge(view.state, step) && this.#handlers.beyond(step)
     return [
       Prec.highest(keymap.of([
         { key: "Shift-Enter", run: does(runAndMoveOn) },
         { key: "Ctrl-Enter", run: does(run) },
         { key: "Mod-Enter", run: does(run) },
+        { key: "Ctrl-Shift-Minus", run: does(split) },
+        { key: "Ctrl-Shift-_", run: does(split) },
       ])),
       Prec.high(keymap.of([
         { key: "Tab", run: view => this.#tab(view) },
         { key: "Shift-Tab", run: view => this.#shiftTab(view) },
       ])),
+      keymap.of([{ key: "ArrowUp", run: go(-1) }, { key: "ArrowDown", run: go(1) }]),
+      EditorView.clipboardInputFilter.of(text => this.#isCode ? withoutPrompts(text) : text),
+      this.#numbers.of([]),
       keymap.of([...closeBracketsKeymap, ...historyKeymap]),
       Prec.low(keymap.of([{ key: "Escape", run: does(leave) }, ...defaultKeymap])),
       this.#label.of(this.#named("Code")),
@@ -84,21 +124,18 @@ export class Editor {
       history(),
       drawSelection(),
       dropCursor(),
-      indentOnInput(),
       bracketMatching(),
-      closeBrackets(),
-      python(),
-      syntaxHighlighting(classHighlighter),
+      this.#language.of(CODE),
     ]
   }
 
   #tab(view) {
     if (completionStatus(view.state) === "active") return acceptCompletion(view)
-    return (isAtIndent(view.state) ? indentMore : startCompletion)(view)
+    return (isAtIndent(view.state) || !this.#isCode ? indentMore : startCompletion)(view)
   }
 
   #shiftTab(view) {
-    if (isAtIndent(view.state)) return indentLess(view)
+    if (isAtIndent(view.state) || !this.#isCode) return indentLess(view)
     const { code, cursor } = position(view.state)
     this.#handlers.inspect(code, cursor)
     return true
@@ -126,6 +163,12 @@ function isAtIndent({ selection, doc }) {
   if (!main.empty) return true
   const line = doc.lineAt(main.head)
   return /^\s*$/.test(line.text.slice(0, main.head - line.from))
+}
+
+/** Whether the cursor is on the first line (-1) or the last (1). */
+function isAtEdge({ selection, doc }, step) {
+  if (!selection.main.empty) return false
+  return doc.lineAt(selection.main.head).number === (step < 0 ? 1 : doc.lines)
 }
 
 function position(state) {

@@ -1,8 +1,8 @@
 // HTML and Markdown of a session, as a frame that is as tall as its content.
 
-import { Marked } from "marked"
 import { frame, RELEASE } from "./frame.js"
 import { hasFormulas, typesetWithin } from "./latex.js"
+import { parseMarkdown } from "./markdown.js"
 
 const TALLEST = 2000 // px; what is taller scrolls in its frame
 const SMALLEST = 8
@@ -51,23 +51,5 @@ function buttons() {
 }
 
 export function showMarkdown(source, title) {
-  return showHtml(renderer.parse(source), title)
+  return showHtml(parseMarkdown(source), title)
 }
-
-// Formulas are no Markdown: their underscores and backslashes stay as they are
-const formula = {
-  name: "formula",
-  level: "inline",
-  start: source => source.match(/[$\\]/)?.index,
-  tokenizer(source) {
-    const match = source.match(/^(?:\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^$\s]\$(?!\d)|\\\([^]*?\\\)|\\\[[^]*?\\\])/)
-      || source.match(/^\\begin\{([a-z]+\*?)\}[^]*?\\end\{\1\}/)
-    return match ? { type: "formula", raw: match[0], text: match[0] } : undefined
-  },
-  renderer({ text }) {
-    const inline = text.startsWith("$") && !text.startsWith("$$")
-    const shown = inline ? `\\(${text.slice(1, -1)}\\)` : text
-    return shown.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
-  },
-}
-const renderer = new Marked({ extensions: [formula] })

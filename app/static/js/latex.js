@@ -77,7 +77,13 @@ export function typesetWithin(html) {
     const made = render(script.textContent, script.type.includes("display"))
     if (made) script.replaceWith(made)
   }
-  const walker = page.createTreeWalker(page.documentElement, NodeFilter.SHOW_TEXT)
+  typesetIn(page.documentElement)
+  return page.documentElement.outerHTML
+}
+
+/** Typeset the formulas in the texts within an element. */
+export function typesetIn(element) {
+  const walker = element.ownerDocument.createTreeWalker(element, NodeFilter.SHOW_TEXT)
   const texts = []
   while (walker.nextNode()) {
     const text = walker.currentNode
@@ -86,7 +92,6 @@ export function typesetWithin(html) {
   for (const text of texts) {
     text.replaceWith(...split(text.data, DELIMITED).map(piece => shown(piece) ?? piece.source))
   }
-  return page.documentElement.outerHTML
 }
 
 /** Text as pieces {source} and, of formulas, {source, math, display}. */

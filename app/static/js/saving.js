@@ -1,16 +1,24 @@
 // Getting what is typed stored: soon after the last key, and again until it is confirmed.
+// What is stored of a cell is its `content`; that it was deleted is a part of it.
 
 const PAUSE = 400 // ms without a key before an edit is sent
 
 export class Saving {
   #send
   #drafts
+  #changed
   #edits = new Map()
+  #title
 
-  /** `send(kind, value)` may go nowhere; `drafts` keeps what is not confirmed. */
-  constructor(send, drafts) {
+  /**
+   * `send(kind, value)` may go nowhere; `drafts` keeps what is not confirmed; `changed()`
+   * is called when `isComplete` may have changed.
+   */
+  constructor(send, drafts, changed) {
     this.#send = send
     this.#drafts = drafts
+    this.#changed = changed
+    this.#title = drafts.title
     addEventListener("pagehide", () => this.#each(cell => this.flush(cell)))
   }
 
@@ -20,7 +28,25 @@ export class Saving {
     this.#edits.set(cell.id, edit)
     clearTimeout(edit.timer)
     edit.timer = setTimeout(() => this.flush(cell), PAUSE)
-    return this.#drafts.keep(cell.id, cell.position, cell.code)
+    this.#changed()
+    return this.#drafts.keep(cell.id, cell.content)
+  }
+
+  /** The worksheet has got another title here; null: it is stored as it is. */
+  set title(title) {
+    this.#title = title
+    this.#drafts.title = title
+    if (title !== null) this.#send("title", { title })
+    this.#changed()
+  }
+
+  get title() {
+    return this.#title
+  }
+
+  /** Whether all is stored. */
+  get isComplete() {
+    return this.#edits.size === 0 && this.#title === null
   }
 
   isDirty(id) {
@@ -32,23 +58,26 @@ export class Saving {
     const edit = this.#edits.get(cell.id)
     if (!edit) return
     clearTimeout(edit.timer)
-    const { id, position, code } = cell
-    if (edit.sent.at(-1) === code) return
-    edit.sent.push(code)
-    this.#send("saveCell", { id, position, code })
+    const { id, content } = cell
+    const text = JSON.stringify(content)
+    if (edit.sent.at(-1) === text) return
+    edit.sent.push(text)
+    this.#send("saveCell", { id, ...content })
   }
 
   /** The oldest save of a cell that was under way is stored. */
   confirmed(id) {
     const edit = this.#edits.get(id)
-    if (!edit || edit.sent.shift() !== edit.cell.code) return
+    if (!edit || edit.sent.shift() !== JSON.stringify(edit.cell.content)) return
     clearTimeout(edit.timer)
     this.#edits.delete(id)
     this.#drafts.drop(id)
+    this.#changed()
   }
 
   /** What was under way may be lost: a new connection, or the database is back. */
   again() {
+    if (this.#title !== null) this.#send("title", { title: this.#title })
     this.#each((cell, edit) => {
       edit.sent = []
       this.flush(cell)

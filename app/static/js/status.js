@@ -26,3 +26,13 @@ export function describe(connection, reason, state) {
   const none = state.kind === Kind.NONE ? "a session starts when you run a cell" : ""
   return { word: WORDS[state.kind], detail: state.reason || none }
 }
+
+/**
+ * What is said of what has been typed: whether it is `complete`ly stored, the connection is
+ * `open`, and the database is `delayed`. `isKept`: by this browser alone.
+ */
+export function describeSaving({ complete, open, delayed }) {
+  if (complete) return { text: open ? "saved" : "saved, offline", isKept: false }
+  if (open && !delayed) return { text: "saving …", isKept: false }
+  return { text: open ? "not saved yet: kept in this browser" : "offline: kept in this browser", isKept: true }
+}

@@ -3,7 +3,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { MessageSchema } from "../wire/messages_pb.js"
 
-export { Finished_Status as Status, State_Kind as Kind, Stream_Name as StreamName, Usage_Unit as Unit } from "../wire/messages_pb.js"
+export { CellKind, Finished_Status as Status, State_Kind as Kind, Stream_Name as StreamName, Usage_Unit as Unit } from "../wire/messages_pb.js"
 export const VERSION = 1
 
 /** The bytes of a message: pack("ping", {}). */

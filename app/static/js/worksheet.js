@@ -1,17 +1,25 @@
 // The worksheet page: ties the cells to the network.
 
+import { Announcer } from "./announcer.js"
 import { Cell } from "./cell.js"
+import { Cells } from "./cells.js"
 import { element } from "./dom.js"
 import { Drafts, REST } from "./drafts.js"
+import { Find } from "./find.js"
 import { uuid } from "./ids.js"
+import { actionOf, describeKeys } from "./keys.js"
+import { giveMenu } from "./menu.js"
+import { Outline } from "./outline.js"
 import { Presence } from "./presence.js"
 import { Saving } from "./saving.js"
 import { Socket } from "./socket.js"
-import { describe } from "./status.js"
+import { describe, describeSaving } from "./status.js"
+import { NEXT_KIND, Structure } from "./structure.js"
 import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
-import { Kind, VERSION } from "./wire.js"
+import { CellKind, Kind, VERSION } from "./wire.js"
 
+const NUMBERED = "salvus:line-numbers"
 const PARTIAL = "the session is computing: this is what Sage itself has, without your names"
 
 class Worksheet {
@@ -21,8 +29,13 @@ class Worksheet {
   #drafts
   #saving
   #timeline = new Timeline()
-  #cells = new Map() // by id
+  #cells
+  #structure
+  #outline
+  #find
+  #announcer
   #revisions = new Map() // by id of the cell, as stored
+  #forgotten = new Set() // cells that were deleted before this page opened
   #unconfirmed = new Map() // runs asked for whose Queued frame has not come, by id
   #updated = new Set() // interacts that something was asked of
   #questions = new Map() // completions and inspections under way, by request
@@ -31,6 +44,11 @@ class Worksheet {
   #reason = ""
   #cutOff = false // the Sage server could not be reached
   #unread = false // the database was down: what is stored is not known
+  #delayed = false // it is down
+  #isEnding = false // the session, soon, as nobody uses it
+  #opened = false // what is stored has been shown
+  #numbered = localStorage.getItem(NUMBERED) === "yes"
+  #title = document.getElementById("title").value // as it is stored
   #presence
   #usage
 
@@ -38,13 +56,19 @@ class Worksheet {
     this.#id = id
     this.#page = page
     this.#drafts = new Drafts(id)
-    this.#saving = new Saving((kind, value) => this.#socket.send(kind, value), this.#drafts)
-    page.interrupt.onclick = () => this.#interrupt()
-    page.restart.onclick = () => this.#socket.send("restart", {})
-    page.end.onclick = () => this.#socket.send("end", {})
+    this.#saving = new Saving((kind, value) => this.#socket?.send(kind, value), this.#drafts, () => this.#tellSaving())
+    this.#cells = new Cells(page.sheet)
+    this.#structure = new Structure(this.#cells, {
+      make: (id, content) => this.#insert(id, content),
+      edited: cell => this.#edited(cell),
+      told: (text, canUndo) => this.#notice("undo", text, canUndo ? "Undo" : "", () => this.#structure.undo()),
+    })
+    this.#outline = new Outline(page.outline, this.#cells)
+    this.#find = new Find(page.find, this.#cells, { rewrite: texts => this.#rewrite(texts) })
+    this.#announcer = new Announcer(page.announcer)
     this.#presence = new Presence(() => this.#socket.open && this.#socket.send("active", {}))
     this.#usage = new UsageView(page.usage)
-    page.add.onclick = () => this.#append().edit()
+    this.#listen()
     const scheme = location.protocol === "https:" ? "wss:" : "ws:"
     this.#socket = new Socket(`${scheme}//${location.host}/socket/${id}`, {
       opened: () => this.#opened(),
@@ -52,6 +76,21 @@ class Worksheet {
       lost: everOpen => this.#lost(everOpen),
     })
     this.#tell()
+  }
+
+  #listen() {
+    const page = this.#page
+    page.interrupt.onclick = () => this.#interrupt()
+    page.restart.onclick = () => this.#socket.send("restart", {})
+    page.end.onclick = () => this.#socket.send("end", {})
+    page.runAll.onclick = () => this.#runEach(this.#cells.shown)
+    page.add.onclick = () => this.#structure.insert(null, 1).edit()
+    page.addText.onclick = () => this.#structure.insert(null, 1, { kind: CellKind.MARKDOWN }).edit()
+    page.title.onchange = () => this.#rename()
+    page.title.onkeydown = event => event.key === "Enter" && page.title.blur()
+    giveMenu(page.menu, () => this.#menu())
+    describeKeys(page.help.querySelector(".keys"))
+    page.help.addEventListener("click", ({ target }) => target === page.help && page.help.close())
   }
 
   // --- The connection ---
@@ -98,6 +137,7 @@ class Worksheet {
     state: value => this.#follow(value),
     frame: value => this.#timeline.accept(value) && this.#take(value),
     cell: value => this.#changed(value),
+    title: ({ title }) => this.#titled(title),
     cellSaved: ({ id, revision }) => {
       this.#revisions.set(id, revision)
       this.#saving.confirmed(id)
@@ -112,34 +152,49 @@ class Worksheet {
   #load({ title, cells, stored }) {
     this.#unread = !stored
     if (!stored) return
-    this.#page.title.textContent = title
+    if (this.#saving.title === null) this.#show(title)
     for (const cell of cells) this.#changed(cell)
     this.#restoreDrafts()
     setTimeout(() => this.#restoreDrafts(), REST)
     // Its id is the worksheet's, so that two tabs on a new worksheet show the same cell
-    if (this.#cells.size === 0) this.#insert(this.#id, 1, "").edit()
+    if (this.#cells.all.length === 0) this.#insert(this.#id, { position: 1 }).edit()
     this.#page.sheet.setAttribute("aria-busy", "false")
+    this.#outline.refresh()
   }
 
-  /** A cell as it is stored. */
-  #changed({ id, position, code, revision }) {
+  /** A cell as it is stored; of one that was deleted before this page opened nothing is shown. */
+  #changed({ id, revision, position, code, kind, folded, auto, deleted }) {
     const cell = this.#cells.get(id)
+    if (deleted && !revision) return this.#gone(id)
     if (cell && (this.#saving.isDirty(id) || revision <= (this.#revisions.get(id) ?? 0n))) return
     this.#revisions.set(id, revision)
-    if (!cell) return void this.#insert(id, position, code)
-    cell.code = code
-    if (cell.position !== position) this.#place(cell, position)
+    const content = { position, code, kind, folded, auto, deleted }
+    this.#forgotten.delete(id)
+    if (!cell) return void this.#insert(id, content)
+    const moves = cell.position !== position || cell.deleted !== deleted
+    cell.content = content
+    if (moves) this.#cells.place(cell)
+    this.#outline.refresh()
+  }
+
+  #gone(id) {
+    const cell = this.#cells.get(id)
+    if (!cell) return void this.#forgotten.add(id)
+    if (cell.deleted || this.#saving.isDirty(id)) return
+    cell.content = { ...cell.content, deleted: true }
+    this.#cells.place(cell)
   }
 
   #restoreDrafts() {
-    for (const { cell: id, position, code } of this.#drafts.restored()) {
-      const cell = this.#cells.get(id) ?? this.#insert(id, position, code)
+    for (const { cell: id, content } of this.#drafts.restored()) {
+      const cell = this.#cells.get(id) ?? this.#insert(id, content)
       if (this.#saving.isDirty(id)) continue
-      if (cell.code === code && this.#revisions.has(id)) {
+      if (this.#revisions.has(id) && isSame(cell.content, content)) {
         this.#drafts.drop(id)
         continue
       }
-      cell.code = code
+      cell.content = { ...cell.content, ...content }
+      this.#cells.place(cell)
       this.#edited(cell)
     }
   }
@@ -151,12 +206,13 @@ class Worksheet {
     this.#cutOff = cutOff
     this.#state = state
     const over = state.kind === Kind.NONE || state.kind === Kind.DEAD
-    for (const cell of this.#cells.values()) {
+    for (const cell of this.#cells.all) {
       cell.follow(cutOff ? null : over ? "" : state.session)
       if (!known && !cutOff) cell.again()
     }
     this.#timeline.follow(state.session)
     if (over) this.#usage.show(null)
+    if (!cutOff) this.#runWhenOpened(over)
     this.#warn(state.endsIn)
     this.#tell()
   }
@@ -166,22 +222,34 @@ class Worksheet {
     const soon = endsIn > 60 ? `${Math.ceil(endsIn / 60)} minutes` : seconds(Math.ceil(endsIn / 10) * 10)
     const text = endsIn && `Nobody uses this session: it ends in ${soon}, and its variables with it.`
     this.#notice("idle", text, "Keep it", () => this.#presence.now())
-    document.title = endsIn ? `⏳ ${this.#page.title.textContent}` : this.#page.title.textContent
+    this.#isEnding = Boolean(endsIn)
+    this.#showTitle()
+  }
+
+  /** What runs by itself does so when the worksheet is opened and no session has it yet. */
+  #runWhenOpened(over) {
+    if (this.#opened || this.#page.sheet.getAttribute("aria-busy") === "true") return
+    this.#opened = true
+    if (over) this.#runEach(this.#cells.shown.filter(cell => cell.content.auto))
   }
 
   #take(frame) {
     const { run, content: { case: kind, value } } = frame
     if (kind === "queued") {
       this.#unconfirmed.delete(run)
-      const cell = this.#cells.get(value.cell) ?? this.#insert(value.cell, this.#end(), value.code)
+      if (this.#forgotten.has(value.cell)) return
+      const known = this.#cells.get(value.cell)
+      const cell = known ?? this.#insert(value.cell, { position: this.#cells.end, code: value.code })
       cell.begin(run, "queued")
     } else {
-      this.#cellOf(run)?.take(frame)
+      this.#cells.of(run)?.take(frame)
     }
     this.#enable()
   }
 
   #savingDelayed({ delayed, reason }) {
+    this.#delayed = delayed
+    this.#tellSaving()
     const text = `Read-only: saving is delayed${reason && ` — ${reason}`}. What you type is kept in this browser.`
     this.#notice("saving", delayed ? text : "")
     if (delayed) return
@@ -191,25 +259,26 @@ class Worksheet {
 
   #refused({ reason, about }) {
     this.#unconfirmed.delete(about)
-    const running = this.#cellOf(about)
+    const running = this.#cells.of(about)
     if (this.#questions.has(about)) this.#answer(about, { reason, matches: [] })
     else if (this.#updated.has(about)) this.#refuseUpdate(about, reason)
     else if (running) running.refuse(reason)
-    else if (this.#cells.has(about)) this.#cells.get(about).tell(reason)
+    else if (this.#cells.get(about)) this.#cells.get(about).tell(reason)
     else this.#notice("refused", reason)
     this.#enable()
   }
 
   /** Of an interact that may be gone from the page by now. */
   #refuseUpdate(interact, reason) {
-    for (const cell of this.#cells.values()) if (cell.refuseUpdate(interact, reason)) return
+    for (const cell of this.#cells.all) if (cell.refuseUpdate(interact, reason)) return
   }
 
   // --- What the person does ---
 
   #run(cell) {
     const { id, code } = cell
-    if (!code.trim()) return
+    cell.finishEditing()
+    if (!cell.isCode || !code.trim()) return
     const execute = { run: uuid(), cell: id, code }
     if (!this.#revisions.has(id)) this.#edited(cell)
     this.#saving.flush(cell)
@@ -223,9 +292,14 @@ class Worksheet {
 
   #runAndMoveOn(cell) {
     this.#run(cell)
-    const next = this.#neighbour(cell, 1) ?? this.#append()
-    next.edit()
+    const next = this.#cells.neighbour(cell, 1) ?? this.#structure.insert(null, 1)
+    if (next.kind === CellKind.MARKDOWN && next.code) next.select()
+    else next.edit()
     next.element.scrollIntoView({ block: "nearest" })
+  }
+
+  #runEach(cells) {
+    for (const cell of cells) if (cell.isCode) this.#run(cell)
   }
 
   #cancel(cell) {
@@ -241,7 +315,7 @@ class Worksheet {
 
   /** Interrupt what runs; if nothing does yet, what waits is cancelled. */
   #interrupt() {
-    const busy = [...this.#cells.values()].filter(cell => cell.phase)
+    const busy = this.#cells.all.filter(cell => cell.phase)
     const running = this.#state?.run || busy.find(cell => cell.phase === "running")?.run
     if (running) this.#socket.send("interrupt", { run: running })
     else busy.forEach(cell => this.#cancel(cell))
@@ -249,11 +323,114 @@ class Worksheet {
 
   #edited(cell) {
     const kept = this.#saving.edited(cell)
+    this.#outline.refresh()
     this.#notice("storage", kept ? "" : "This browser's storage is full or forbidden: until it is saved, what you type is in this page only.")
   }
 
-  #move(cell, step) {
-    this.#neighbour(cell, step)?.select()
+  #rename() {
+    const title = this.#page.title.value.trim() || this.#title
+    this.#show(title)
+    if (title !== this.#title) this.#saving.title = title
+  }
+
+  /** The worksheet is called so, as everybody is told. */
+  #titled(title) {
+    const wanted = this.#saving.title
+    this.#title = title
+    // What the server makes of a title, such as a shorter one, is what counts
+    if (wanted !== null && !sameTitle(wanted, title)) return
+    if (wanted !== null) this.#saving.title = null
+    if (document.activeElement !== this.#page.title) this.#show(title)
+  }
+
+  #show(title) {
+    this.#page.title.value = title
+    this.#showTitle()
+  }
+
+  #showTitle() {
+    const title = this.#page.title.value
+    document.title = this.#isEnding ? `⏳ ${title}` : title
+  }
+
+  #rewrite(texts) {
+    this.#structure.rewrite(texts)
+    this.#notice("undo", `Replaced in ${texts.length} cell${texts.length === 1 ? "" : "s"}.`, "Undo", () => this.#structure.undo())
+  }
+
+  #number() {
+    this.#numbered = !this.#numbered
+    localStorage.setItem(NUMBERED, this.#numbered ? "yes" : "no")
+    for (const cell of this.#cells.all) cell.numbered = this.#numbered
+  }
+
+  /** Do what a key stands for when a cell is selected; whether it stands for something. */
+  #key(cell, event) {
+    const structure = this.#structure
+    const kind = NEXT_KIND[event.key]
+    const actions = {
+      previous: () => this.#cells.neighbour(cell, -1)?.select(),
+      next: () => this.#cells.neighbour(cell, 1)?.select(),
+      moveUp: () => structure.move(cell, -1),
+      moveDown: () => structure.move(cell, 1),
+      insertAbove: () => structure.insert(cell, -1).select(),
+      insertBelow: () => structure.insert(cell, 1).select(),
+      delete: () => structure.remove(cell),
+      undo: () => structure.undo(),
+      merge: () => structure.merge(cell),
+      fold: () => structure.change(cell, { folded: !cell.content.folded }),
+      markdown: () => structure.change(cell, { kind }),
+      code: () => structure.change(cell, { kind }),
+      raw: () => structure.change(cell, { kind }),
+      find: () => this.#find.open(),
+      contents: () => this.#outline.toggle(),
+      lineNumbers: () => this.#number(),
+      help: () => this.#page.help.showModal(),
+    }
+    const action = actions[actionOf(event)]
+    action?.()
+    return Boolean(action)
+  }
+
+  /** What can be done with a cell, for its menu. */
+  #menuOf(cell) {
+    const structure = this.#structure
+    const { shown } = this.#cells
+    const at = shown.indexOf(cell)
+    const be = (text, keys, kind) => ({ text, keys, checked: cell.kind === kind, does: () => structure.change(cell, { kind }) })
+    return [
+      { text: "Run the cells above", does: () => this.#runEach(shown.slice(0, at)) },
+      { text: "Run this and all below", does: () => this.#runEach(shown.slice(at)) },
+      { text: "Run when opened", checked: cell.content.auto, disabled: !cell.isCode, does: () => structure.change(cell, { auto: !cell.content.auto }) },
+      null,
+      be("Code", "Y", CellKind.CODE),
+      be("Text (Markdown)", "M", CellKind.MARKDOWN),
+      be("Plain text", "R", CellKind.RAW),
+      null,
+      { text: "Insert above", keys: "A", does: () => structure.insert(cell, -1).edit() },
+      { text: "Insert below", keys: "B", does: () => structure.insert(cell, 1).edit() },
+      { text: "Move up", keys: "Alt ↑", disabled: at === 0, does: () => structure.move(cell, -1) },
+      { text: "Move down", keys: "Alt ↓", disabled: at === shown.length - 1, does: () => structure.move(cell, 1) },
+      { text: "Split at the cursor", keys: "Ctrl Shift −", does: () => structure.split(cell) },
+      { text: "Merge with the next", keys: "Shift M", disabled: at === shown.length - 1, does: () => structure.merge(cell) },
+      { text: "Fold the code", keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.change(cell, { folded: !cell.content.folded }) },
+      null,
+      { text: "Delete", keys: "D D", does: () => structure.remove(cell) },
+    ]
+  }
+
+  /** What can be done with the worksheet. */
+  #menu() {
+    return [
+      { text: "Find and replace", keys: "F", does: () => this.#find.open() },
+      { text: "Contents", keys: "T", checked: this.#outline.isOpen, does: () => this.#outline.toggle() },
+      { text: "Line numbers", keys: "L", checked: this.#numbered, does: () => this.#number() },
+      { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
+      null,
+      { text: "History", href: `/w/${this.#id}/history` },
+      { text: "All worksheets", href: "/worksheets" },
+      { text: "Keyboard help", keys: "H", does: () => this.#page.help.showModal() },
+    ]
   }
 
   #reply(cell, text) {
@@ -294,53 +471,36 @@ class Worksheet {
 
   // --- The cells ---
 
-  #cellOf(run) {
-    return run && [...this.#cells.values()].find(cell => cell.run === run)
-  }
-
-  #end() {
-    return Math.max(0, ...Array.from(this.#cells.values(), cell => cell.position)) + 1
-  }
-
-  /** A new cell after the last. */
-  #append() {
-    const cell = this.#insert(uuid(), this.#end(), "")
-    this.#edited(cell)
-    return cell
-  }
-
-  #insert(id, position, code) {
-    const cell = new Cell(id, position, code, {
-      ended: () => this.#enable(),
+  #insert(id, content) {
+    const cell = new Cell(id, content, {
+      started: cell => this.#announcer.say(`Cell ${cell.number} is running`),
+      ended: (cell, ending) => {
+        if (this.#state && ending) this.#announcer.say(`Cell ${cell.number}: ${ending}`)
+        this.#enable()
+      },
       edited: cell => this.#edited(cell),
       run: cell => this.#run(cell),
       runAndMoveOn: cell => this.#runAndMoveOn(cell),
       cancel: cell => this.#cancel(cell),
       reply: (cell, text) => this.#reply(cell, text),
       update: update => this.#update(update),
-      move: (cell, step) => this.#move(cell, step),
+      beyond: (cell, step) => this.#beyond(cell, step),
+      split: cell => this.#structure.split(cell),
+      key: (cell, event) => this.#key(cell, event),
+      menu: cell => this.#menuOf(cell),
       complete: (cell, code, cursor) => this.#complete(cell, code, cursor),
       inspect: (cell, code, cursor) => this.#inspect(cell, code, cursor),
     })
-    this.#cells.set(id, cell)
-    this.#place(cell, position)
+    if (this.#numbered) cell.numbered = true
+    this.#cells.add(cell)
     return cell
   }
 
-  #place(cell, position) {
-    cell.position = position
-    const later = this.#sorted().find(other => other !== cell && isBefore(cell, other))
-    this.#page.sheet.insertBefore(cell.element, later?.element ?? null)
-    this.#sorted().forEach((one, index) => one.number = index + 1)
-  }
-
-  #sorted() {
-    return [...this.#cells.values()].sort((one, other) => isBefore(one, other) ? -1 : 1)
-  }
-
-  #neighbour(cell, step) {
-    const cells = this.#sorted()
-    return cells[cells.indexOf(cell) + step]
+  /** The cursor goes on in the next cell; whether there is one. */
+  #beyond(cell, step) {
+    const next = this.#cells.neighbour(cell, step)
+    next?.edit(step < 0 ? "end" : "start")
+    return Boolean(next)
   }
 
   // --- What the page tells ---
@@ -352,12 +512,22 @@ class Worksheet {
     if (status.textContent !== text) status.textContent = text
     status.dataset.state = word
     if (this.#state?.language) language.textContent = this.#state.language
+    this.#tellSaving()
     this.#enable()
+  }
+
+  #tellSaving() {
+    const { saved } = this.#page
+    const { text, isKept } = describeSaving({
+      complete: this.#saving.isComplete, open: this.#connection === "open", delayed: this.#delayed,
+    })
+    if (saved.textContent !== text) saved.textContent = text
+    saved.dataset.kept = isKept
   }
 
   #enable() {
     const { interrupt, restart, end } = this.#page
-    interrupt.disabled = this.#state?.kind !== Kind.BUSY && ![...this.#cells.values()].some(cell => cell.phase)
+    interrupt.disabled = this.#state?.kind !== Kind.BUSY && !this.#cells.all.some(cell => cell.phase)
     const alive = Boolean(this.#state?.session) && this.#state.kind !== Kind.DEAD
     restart.disabled = !this.#state?.session
     end.disabled = !alive
@@ -379,8 +549,14 @@ class Worksheet {
   }
 }
 
-function isBefore(one, other) {
-  return one.position < other.position || (one.position === other.position && one.id < other.id)
+function isSame(content, other) {
+  return Object.entries(other).every(([key, value]) => content[key] === value)
+}
+
+/** Whether the server made one title of the other. */
+function sameTitle(typed, kept) {
+  const plain = title => title.split(/\s+/).filter(Boolean).join(" ").slice(0, 200)
+  return plain(typed) === plain(kept)
 }
 
 const find = id => document.getElementById(id)
@@ -388,12 +564,20 @@ const find = id => document.getElementById(id)
 new Worksheet(find("sheet").dataset.worksheet, {
   sheet: find("sheet"),
   title: find("title"),
+  saved: find("saved"),
   language: find("language"),
   status: find("status"),
   notices: find("notices"),
+  announcer: find("announcer"),
+  runAll: find("run-all"),
   interrupt: find("interrupt"),
   restart: find("restart"),
   end: find("end"),
+  menu: find("menu"),
   usage: find("usage"),
+  outline: find("outline"),
+  find: find("find"),
+  help: find("help"),
   add: find("add"),
+  addText: find("add-text"),
 })

@@ -1,0 +1,155 @@
+"""Worksheets as documents: their list with search and trash, and what can be done with one.
+
+Everything here is a plain form, so the list works without JavaScript.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import flask
+import flask.typing
+from psycopg2.extensions import cursor as Cursor
+from werkzeug import Response
+
+from app import copies, documents, permissions
+from app.db import Database
+from app.permissions import Permission
+
+Act = Callable[[Cursor, str, Permission], str]
+
+
+def register(app: flask.Flask, *, database: Database) -> None:
+    """Add the list and the worksheets' own pages to `app`.
+
+    `flask.g.account` is set before they are asked.
+    """
+
+    @app.get("/")
+    def home() -> Response:
+        """The worksheet that was changed last, or a new one."""
+        with database.transaction() as cursor:
+            account = flask.g.account
+            found = documents.latest(cursor, account) or documents.create(cursor, account)
+        return flask.redirect(flask.url_for("worksheet", worksheet=found))
+
+    @app.get("/worksheets")
+    def worksheet_list() -> str:
+        words = flask.request.args.get("q", "")
+        trashed = "trash" in flask.request.args
+        with database.reading() as cursor:
+            account = flask.g.account
+            entries = documents.entries(cursor, account, words=words, trashed=trashed)
+            undo = _just_trashed(cursor)
+        return flask.render_template(
+            "worksheets.html", entries=entries, words=words, trashed=trashed, undo=undo
+        )
+
+    @app.post("/worksheets")
+    def new_worksheet() -> Response:
+        with database.transaction() as cursor:
+            made = documents.create(cursor, flask.g.account)
+        return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
+
+    @app.get("/w/<uuid:worksheet>")
+    def worksheet(worksheet: uuid.UUID) -> flask.typing.ResponseReturnValue:
+        with database.reading() as cursor:
+            permission = permissions.find(cursor, flask.g.account, str(worksheet))
+        if permission is None:
+            flask.abort(404)
+        if permission.trashed:
+            return flask.redirect(flask.url_for("worksheet_list", trash=""))
+        return flask.render_template(
+            "worksheet.html", worksheet=str(worksheet), title=permission.title
+        )
+
+    for name, act in ACTS.items():
+        app.add_url_rule(
+            f"/w/<uuid:worksheet>/{name}",
+            endpoint=f"worksheet_{name}",
+            view_func=_view(database, act),
+            methods=["POST"],
+        )
+
+
+def _view(database: Database, act: Act) -> Callable[[uuid.UUID], Response]:
+    def view(worksheet: uuid.UUID) -> Response:
+        with database.transaction() as cursor:
+            permission = permissions.find(cursor, flask.g.account, str(worksheet))
+            if permission is None:
+                flask.abort(404)
+            return flask.redirect(act(cursor, str(worksheet), permission), 303)
+
+    return view
+
+
+def _just_trashed(cursor: Cursor) -> tuple[str, str] | None:
+    """The id and title of the worksheet that was put into the trash a moment ago."""
+    try:
+        worksheet = str(uuid.UUID(flask.request.args.get("undo", "")))
+    except ValueError:
+        return None
+    permission = permissions.find(cursor, flask.g.account, worksheet)
+    return (worksheet, permission.title) if permission and permission.trashed else None
+
+
+# --- What can be done; each says where to go then ----------------------------------
+
+
+def _rename(cursor: Cursor, worksheet: str, permission: Permission) -> str:
+    if not permission.writes:
+        flask.abort(403, "You may read this worksheet, but not rename it.")
+    documents.rename(cursor, worksheet, flask.request.form.get("title", ""))
+    return _list()
+
+
+def _duplicate(cursor: Cursor, worksheet: str, permission: Permission) -> str:
+    title = f"Copy of {permission.title}"
+    made = copies.duplicate(cursor, worksheet, flask.g.account, title)
+    return flask.url_for("worksheet", worksheet=made)
+
+
+def _star(cursor: Cursor, worksheet: str, permission: Permission) -> str:
+    starred = flask.request.form.get("starred") == "yes"
+    documents.star(cursor, flask.g.account, worksheet, starred=starred)
+    return _list()
+
+
+def _trash(cursor: Cursor, worksheet: str, permission: Permission) -> str:
+    _demand_owner(permission)
+    documents.trash(cursor, worksheet)
+    return flask.url_for("worksheet_list", undo=worksheet)
+
+
+def _restore(cursor: Cursor, worksheet: str, permission: Permission) -> str:
+    _demand_owner(permission)
+    documents.restore(cursor, worksheet)
+    return _list()
+
+
+def _purge(cursor: Cursor, worksheet: str, permission: Permission) -> str:
+    _demand_owner(permission)
+    documents.purge(cursor, worksheet)
+    return flask.url_for("worksheet_list", trash="")
+
+
+ACTS: dict[str, Act] = {
+    "rename": _rename,
+    "duplicate": _duplicate,
+    "star": _star,
+    "trash": _trash,
+    "restore": _restore,
+    "purge": _purge,
+}
+
+
+def _demand_owner(permission: Permission) -> None:
+    if not permission.owns:
+        flask.abort(403, "Only its owner may do that with a worksheet.")
+
+
+def _list() -> str:
+    """The list as it was: with the same search."""
+    words = flask.request.form.get("q", "")
+    return flask.url_for("worksheet_list", q=words or None)
