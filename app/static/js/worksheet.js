@@ -46,7 +46,7 @@ class Worksheet {
   #unread = false // the database was down: what is stored is not known
   #delayed = false // it is down
   #isEnding = false // the session, soon, as nobody uses it
-  #opened = false // what is stored has been shown
+  #wasOpened = false // what runs by itself has been run
   #numbered = localStorage.getItem(NUMBERED) === "yes"
   #title = document.getElementById("title").value // as it is stored
   #presence
@@ -228,8 +228,8 @@ class Worksheet {
 
   /** What runs by itself does so when the worksheet is opened and no session has it yet. */
   #runWhenOpened(over) {
-    if (this.#opened || this.#page.sheet.getAttribute("aria-busy") === "true") return
-    this.#opened = true
+    if (this.#wasOpened || this.#page.sheet.getAttribute("aria-busy") === "true") return
+    this.#wasOpened = true
     if (over) this.#runEach(this.#cells.shown.filter(cell => cell.content.auto))
   }
 
