@@ -64,8 +64,10 @@ def is_amendment(latest: Content, content: Content, *, age: float, same_person: 
     return same_sort and same_person and age < BURST
 
 
-def note(cursor: Cursor, worksheet: str, account: str, cell: str, content: Content) -> None:
-    """Remember what a cell is from now on."""
+def note(
+    cursor: Cursor, worksheet: str, account: str, cell: str, content: Content, *, typed: bool
+) -> None:
+    """Remember what a cell is from now on. What was `typed` may go on with the latest row."""
     cursor.execute(
         "SELECT id, position, code, kind, deleted, extract(epoch FROM now() - began)::float,"
         " account::text FROM changes WHERE cell = %s ORDER BY id DESC LIMIT 1",
@@ -77,7 +79,7 @@ def note(cursor: Cursor, worksheet: str, account: str, cell: str, content: Conte
         latest = Content(*fields)
         if latest == content:
             return
-        if is_amendment(latest, content, age=age, same_person=by == account):
+        if typed and is_amendment(latest, content, age=age, same_person=by == account):
             cursor.execute(
                 "UPDATE changes SET position = %s, code = %s, time = now() WHERE id = %s",
                 (content.position, content.code, id),

@@ -78,8 +78,11 @@ def save_cell(
     *,
     folded: bool = False,
     auto: bool = False,
+    typed: bool = True,
 ) -> Cell:
     """Add or change a cell and return it as stored. Raises BadCell or ForeignCell.
+
+    What was not `typed` is a step of its own in the history.
 
     PostgreSQL's text can't hold U+0000, which no program contains either: it is kept as
     U+FFFD, where the person sees it.
@@ -108,7 +111,7 @@ def save_cell(
     row = cursor.fetchone()
     if row is None:
         raise ForeignCell(f"Cell {id} belongs to another worksheet.")
-    changes.note(cursor, worksheet, account, id, content)
+    changes.note(cursor, worksheet, account, id, content, typed=typed)
     cursor.execute("UPDATE worksheets SET changed = now() WHERE id = %s", (worksheet,))
     return Cell(id, content, folded, auto, int(row[0]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Dialog, Locator, expect
 from playwright.sync_api import Page as Tab
 
 from tests.browser import PATIENCE, editor, finished, output, run
@@ -41,9 +41,17 @@ def three(tab: Tab) -> Tab:
 
 def test_text_is_shown_with_formulas_and_without_scripts(tab: Tab) -> None:
     told: list[str] = []
-    tab.on("dialog", lambda dialog: (told.append(dialog.message), dialog.dismiss()))
+
+    def hear(dialog: Dialog) -> None:
+        told.append(dialog.message)
+        dialog.dismiss()
+
+    tab.on("dialog", hear)
     tab.get_by_role("button", name="Add text").click()
-    hostile = "<img src=x onerror=alert(1)><script>alert(2)</script><a href='javascript:alert(3)'>x</a>"
+    hostile = (
+        "<img src=x onerror=alert(1)><script>alert(2)</script>"
+        "<a href='javascript:alert(3)'>x</a>"
+    )
     tab.keyboard.insert_text(f"# Curves\n\nWith $y^2 = x^3$ and {hostile}")
     tab.keyboard.press("Shift+Enter")
     expect(tab.get_by_role("heading", name="Curves")).to_be_visible()
@@ -119,7 +127,7 @@ def test_run_all_above_below_and_when_opened(tab: Tab) -> None:
     with tab.expect_websocket() as opened:
         tab.reload()
     sent: list[str | bytes] = []
-    opened.value.on("framesent", sent.append)
+    opened.value.on("framesent", lambda frame: sent.append(frame))
     expect(tab.get_by_role("status").first).to_contain_text("idle", timeout=PATIENCE)
     finished(output(tab, 1))
     expect(tab.get_by_role("button", name="End session")).to_be_enabled(timeout=PATIENCE)

@@ -20,7 +20,7 @@ from app.wire.messages_pb2 import Message
 from tests.web_app import WebApp
 
 KINDS = (*roles.ROLES, roles.STRANGER, roles.TOOL)
-SAMPLES: dict[str, Any] = {"uuid": "00000000-0000-0000-0000-000000000000", "int": 1}
+SAMPLES: dict[str, Any] = {"uuid": "00000000-0000-0000-0000-000000000000", "integer": 1}
 
 # What each kind of user may open, said once more: the first of each row is who may do it least.
 LEAST = {

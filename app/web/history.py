@@ -78,7 +78,14 @@ def restore(
         if cell.content == wanted or (cell.content.deleted and wanted.deleted):
             continue
         saved = worksheets.save_cell(
-            cursor, worksheet, account, cell.id, wanted, folded=cell.folded, auto=cell.auto
+            cursor,
+            worksheet,
+            account,
+            cell.id,
+            wanted,
+            folded=cell.folded,
+            auto=cell.auto,
+            typed=False,
         )
         restored.append(saved)
     return restored

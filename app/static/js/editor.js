@@ -98,8 +98,7 @@ export class Editor {
         { key: "Shift-Enter", run: does(runAndMoveOn) },
         { key: "Ctrl-Enter", run: does(run) },
         { key: "Mod-Enter", run: does(run) },
-        { key: "Ctrl-Shift-Minus", run: does(split) },
-        { key: "Ctrl-Shift-_", run: does(split) },
+        { key: "Ctrl-Shift--", run: does(split) },
       ])),
       Prec.high(keymap.of([
         { key: "Tab", run: view => this.#tab(view) },

@@ -14,15 +14,12 @@ export class Find {
     this.#cells = cells
     this.#handlers = handlers
     const { query, exact, pattern, previous, next, replace, all, close } = form.elements
-    form.onsubmit = event => {
-      event.preventDefault()
-      this.#go(1)
-    }
+    form.onsubmit = event => event.preventDefault()
     query.oninput = exact.onchange = pattern.onchange = () => this.#tell()
     query.onkeydown = event => {
-      if (event.key !== "Enter" || !event.shiftKey) return
+      if (event.key !== "Enter") return
       event.preventDefault()
-      this.#go(-1)
+      this.#go(event.shiftKey ? -1 : 1)
     }
     form.onkeydown = event => event.key === "Escape" && this.#close()
     previous.onclick = () => this.#go(-1)
