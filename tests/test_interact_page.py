@@ -143,6 +143,8 @@ def test_with_the_keyboard_alone(tab: Tab) -> None:
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("button", name="Run", exact=True)).to_be_focused()
     tab.keyboard.press("Tab")
+    expect(tab.get_by_role("button", name="Actions of cell 1")).to_be_focused()
+    tab.keyboard.press("Tab")
     expect(slider(tab, "n")).to_be_focused()
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("ArrowRight")

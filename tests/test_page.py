@@ -140,7 +140,8 @@ def test_a_question_is_answered_in_the_page(tab: Tab) -> None:
 def test_what_waits_can_be_cancelled(tab: Tab) -> None:
     run(tab, 1, "while True: pass")
     waiting = run(tab, 2, "print('never')")
-    tab.get_by_role("button", name="Cancel").click()
+    second = tab.get_by_role("region", name="Cell 2", exact=True)
+    second.get_by_role("button", name="Cancel").click()
     finished(waiting)
     expect(output(tab, 1)).to_have_attribute("aria-busy", "true")
     tab.get_by_role("button", name="Interrupt").click()
