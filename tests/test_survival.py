@@ -143,6 +143,8 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_has_everything() -> Non
         page.until(lambda m: m.HasField("cell_saved"))
         run = page.run("print('kept')", cell=cell)
         assert run.status == Finished.OK
+        while "app-1" not in first.run("ps"):
+            time.sleep(0.1)
         below = first.processes()
         first.kill()
         _, alive = psutil.wait_procs(below, timeout=PATIENCE)
@@ -153,6 +155,9 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_has_everything() -> Non
         newcomer = Page(again, person.worksheet)
         newcomer.until(lambda m: m.frame.HasField("finished"))
         assert newcomer.printed() == "kept\n"
+        while "found gone" not in (lives := second.run("history", "app-1")):
+            time.sleep(0.1)
+        assert lives.count("runs") == 1
         second.stop()
 
 
