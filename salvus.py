@@ -19,15 +19,17 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, commands, people_commands
+from app import accounts, commands, layout, people_commands
 from app import settings as settings_file
 from app.balance import Load
 from app.browsers import Browsers
 from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
+from app.directory import Directory
 from app.evaluations import Evaluations
 from app.nodes import Nodes
+from app.peers import Peers
 from app.placements import Placements
 from app.sage import console
 from app.sage.pool import PoolError
@@ -136,8 +138,24 @@ class Site:
         self.nodes = Nodes(name=name, tokens=self._tokens, context=context, wire=settings.wire)
         self._servers = ServersInUse(settings=settings, on_change=self.nodes.use)
         self.browsers = Browsers()
+        peers = Peers(
+            host=settings.app.host,
+            ports=layout.node_ports(settings),
+            tokens=self._tokens,
+            context=context,
+            served=server_context(certs.identity(settings)),
+            wire=settings.wire,
+        )
+        directory = Directory(
+            database=self.database,
+            cache=self.cache,
+            browsers=self.browsers,
+            on_others=peers.keep_only,
+        )
         self._lag = HubLag(window=settings.monitor.interval)
-        delivery = Delivery(browsers=self.browsers, nodes=self.nodes)
+        self._delivery = delivery = Delivery(
+            browsers=self.browsers, nodes=self.nodes, peers=peers, directory=directory
+        )
         self._overview = Overview(
             database=self.database, cache=self.cache, site=settings.site.name
         )
@@ -213,6 +231,7 @@ class Site:
             at = f"{self.settings.app.host}:{self.settings.app.port}"
             self._teller = teller(self.settings, at, self._vitals)
             self._teller.start()
+        self._delivery.start()
         gevent.spawn(self._start_rest)
 
     def leave(self) -> None:
@@ -223,6 +242,7 @@ class Site:
         self._servers.stop()
         self._standing.stop()
         self._placements.stop()
+        self._delivery.stop()
         self.nodes.stop()
         self._tokens.stop()
         if self._teller is not None:
@@ -511,6 +531,7 @@ for command in (*operating.ALL, *site_commands.ALL):
 for command in log_commands.commands(settings_file.read, connect):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
+main.add_command(commands.notify_command(settings_file.read))
 main.add_command(console.command(settings_file.read, certs.made_identity))
 
 

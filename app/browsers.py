@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
 
 from gevent.event import Event
@@ -39,6 +40,12 @@ class Browser:
         self._filled = Event()
         self._emptied = Event()
         self.overflowed = False
+        self.sent_away = False
+
+    def send_away(self) -> None:
+        """End its connection once it has what is in the outbox; it comes back, if it may."""
+        self.sent_away = True
+        self._filled.set()
 
     def post(self, payload: bytes) -> None:
         """Put an encoded message into the outbox, without waiting.
@@ -85,6 +92,10 @@ class Browsers:
     def __init__(self) -> None:
         self._by_id: dict[str, Browser] = {}
         self._by_worksheet: dict[str, dict[str, Browser]] = {}
+        self._by_account: dict[str, dict[str, Browser]] = {}
+
+    def __iter__(self) -> Iterator[Browser]:
+        return iter(list(self._by_id.values()))
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -92,19 +103,25 @@ class Browsers:
     def add(self, browser: Browser) -> None:
         self._by_id[browser.id] = browser
         self._by_worksheet.setdefault(browser.worksheet, {})[browser.id] = browser
+        self._by_account.setdefault(browser.account, {})[browser.id] = browser
 
     def remove(self, browser: Browser) -> None:
         self._by_id.pop(browser.id, None)
-        mates = self._by_worksheet.get(browser.worksheet, {})
-        mates.pop(browser.id, None)
-        if not mates:
-            self._by_worksheet.pop(browser.worksheet, None)
-
-    def all(self) -> list[Browser]:
-        return list(self._by_id.values())
+        _take_out(self._by_worksheet, browser.worksheet, browser.id)
+        _take_out(self._by_account, browser.account, browser.id)
 
     def find(self, id: str) -> Browser | None:
         return self._by_id.get(id)
 
     def watching(self, worksheet: str) -> list[Browser]:
         return list(self._by_worksheet.get(worksheet, {}).values())
+
+    def of_account(self, account: str) -> list[Browser]:
+        return list(self._by_account.get(account, {}).values())
+
+
+def _take_out(index: dict[str, dict[str, Browser]], key: str, id: str) -> None:
+    found = index.get(key, {})
+    found.pop(id, None)
+    if not found:
+        index.pop(key, None)

@@ -4,15 +4,21 @@ need.
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 
 import click
 
-from app import token
+from app import layout, token
 from app.db import Database
 from app.settings import Settings
 
 GRACE = 3600.0  # seconds
+PATIENCE = 30.0  # seconds an app server may take to answer
+LISTENED_AT = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # → asked at
 
 
 def token_group(
@@ -42,3 +48,40 @@ def token_group(
         click.echo(f"The site has a new token; the one before is good for {grace:g} s more.")
 
     return group
+
+
+def notify_command(read: Callable[[], Settings]) -> click.Command:
+    """`notify TEXT`; the settings are asked for when it runs."""
+
+    @click.command()
+    @click.argument("text")
+    def notify(text: str) -> None:
+        """Show a notice on every open page of the site."""
+        settings = read()
+        silent = []
+        for server in layout.app_servers(settings):
+            host = LISTENED_AT.get(server.address, server.address)
+            try:
+                reached = _post(f"http://{host}:{server.port}/notices", settings, text=text)
+            except urllib.error.HTTPError as error:
+                raise click.ClickException(error.read().decode(errors="replace").strip()) from error
+            except OSError as error:
+                silent.append(f"{server.at}: {error}")
+                continue
+            click.echo(f"shown on {reached['browsers']} open pages")
+            return
+        raise click.ClickException("no app server answers: " + "; ".join(silent))
+
+    return notify
+
+
+def _post(address: str, settings: Settings, **form: str) -> dict[str, int]:
+    """What an app server answers to one of the site's tools. Raises OSError."""
+    request = urllib.request.Request(
+        address,
+        data=urllib.parse.urlencode(form).encode(),
+        headers={"Authorization": f"Bearer {token.site_token(settings.data_dir)}"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        found: dict[str, int] = json.load(response)
+        return found

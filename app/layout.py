@@ -35,6 +35,13 @@ def app_servers(settings: Settings) -> tuple[Server, ...]:
     )
 
 
+def node_ports(settings: Settings) -> tuple[int, ...]:
+    """Where an app server may listen for others: at the first that is free. There are enough
+    for all of this host and for those that replace them. Raises SettingsError."""
+    first = settings.app.node_port
+    return tuple(range(first, first + 2 * settings.here.app_servers)) if first else (0,)
+
+
 def sage_servers(settings: Settings) -> tuple[Server, ...]:
     """Of the whole site, as far as we run them."""
     if settings.sage.servers or "sage" not in settings.app.roles:

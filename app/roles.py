@@ -27,6 +27,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "status": ADMINISTRATORS | {TOOL},
     "status_course": ADMINISTRATORS | {TOOL},
     "metrics": ADMINISTRATORS | {TOOL},
+    "notices": frozenset((TOOL,)),
     # Worksheets
     "home": PEOPLE,
     "worksheet_list": PEOPLE,

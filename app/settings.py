@@ -141,6 +141,7 @@ class App:
     port: int = key(8000, PORT)
     count: int = key(1, COUNT)
     socket: str = key("")
+    node_port: int = key(0, PORT_OR_NONE)
     roles: tuple[str, ...] = key(
         ("app", "sage", "monitor"),
         Rule(
@@ -257,6 +258,7 @@ class Wire:
     window: int = key(1 << 20, between(1 << 16, 1 << 28))
     hello_seconds: float = key(10.0, between(0.1, 600))
     silence: float = key(30.0, between(0.5, 3600))
+    idle_seconds: float = key(300.0, between(0.1, 86400))
 
 
 @dataclass(frozen=True)

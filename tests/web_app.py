@@ -14,8 +14,10 @@ from app.browsers import Browsers
 from app.cache import Cache
 from app.db import Database
 from app.delivery import Delivery
+from app.directory import Directory
 from app.evaluations import Evaluations
 from app.nodes import Nodes
+from app.peers import Peers
 from app.placements import Placements
 from app.sessions import Sessions
 from app.settings import Settings
@@ -39,8 +41,17 @@ class WebApp:
         nodes = Nodes(
             name="test", tokens=self.tokens, context=NO_STREAMS, wire=self.settings.wire,
         )  # fmt: skip
-        delivery = Delivery(browsers=self.browsers, nodes=nodes)
         cache = Cache(servers=[], timeout=1.0)
+        peers = Peers(
+            host="127.0.0.1", ports=(0,), tokens=self.tokens, context=NO_STREAMS,
+            served=NO_STREAMS, wire=self.settings.wire,
+        )  # fmt: skip
+        directory = Directory(
+            database=database, cache=cache, browsers=self.browsers, on_others=peers.keep_only
+        )
+        delivery = Delivery(
+            browsers=self.browsers, nodes=nodes, peers=peers, directory=directory
+        )
         placements = Placements(
             database=database, cache=cache, nodes=nodes, loads=dict, interval=3600
         )

@@ -10,8 +10,7 @@ CREATE UNIQUE INDEX tokens_in_use ON tokens ((true)) WHERE expires IS NULL;
 
 -- App servers and when they were last heard of: the browsers of one that is silent are forgotten.
 CREATE TABLE app_servers (
-    name     text PRIMARY KEY,               -- host:port at which browsers reach it
-    address  text NOT NULL,                  -- host:port at which other app servers do
+    address  text PRIMARY KEY,               -- host:port at which other app servers reach it
     seen     timestamptz NOT NULL
 );
 

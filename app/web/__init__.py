@@ -15,7 +15,17 @@ from app.roles import may_open
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.token import Tokens
-from app.web import documents, files, history, metrics, pages, service, static_files, status
+from app.web import (
+    documents,
+    files,
+    history,
+    metrics,
+    notices,
+    pages,
+    service,
+    static_files,
+    status,
+)
 from app.web.access import Access
 from app.web.account import AccountPage
 from app.web.agents import browser_name
@@ -78,6 +88,7 @@ def create_app(
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)
     metrics.register(app, snapshot=snapshot)
+    notices.register(app, delivery=delivery)
     sockets.register(app)
     app.wsgi_app = Forwarded(app.wsgi_app, settings.app.proxies)  # type: ignore[method-assign]
 

@@ -42,6 +42,7 @@ from app.wire.messages_pb2 import (
 )
 
 SIGNED_OUT = 4403  # close code: the page may not stay open
+PARTING = 1.0  # seconds in which a browser that was told to leave may do so itself
 FLUSH = 60.0  # seconds the sending greenlet sleeps at most
 TO_SESSION = frozenset(
     ("ack", "active", "execute", "update", "cancel", "interrupt", "restart", "end", "complete",
@@ -137,28 +138,35 @@ class Sockets:
             delivery=self._delivery,
         )
         try:
+            self._delivery.directory.enter(browser)
             while True:
                 conversation.take(connection.receive())
         finally:
             sender.kill()
             self._delivery.browsers.remove(browser)
+            self._delivery.directory.leave(browser)
             watch.close()
 
 
 def _send(connection: WebSocket, browser: Browser, receiver: greenlet) -> None:
-    """Empty the outbox onto the socket."""
+    """Empty the outbox onto the socket; `receiver` ends once we have said goodbye."""
     try:
         while not (browser.overflowed or browser.dismissed):
-            if payloads := browser.take(FLUSH):
+            leaving = browser.sent_away
+            if payloads := browser.take(0 if leaving else FLUSH):
                 connection.send(payloads)
+            elif leaving:
+                break
         if browser.dismissed:
             connection.close(SIGNED_OUT, browser.dismissed)
             # Nothing that it says from now on is listened to
             gevent.kill(receiver, Closed(browser.dismissed))
             return
-        connection.close(CloseReason.TRY_AGAIN_LATER, "too slow; come back for the rest")
     except Closed:
-        pass  # the receiving greenlet notices too
+        return  # the receiving greenlet notices too
+    connection.close(CloseReason.TRY_AGAIN_LATER, "come back for what you lack")
+    gevent.sleep(PARTING)
+    gevent.kill(receiver, Closed("it was told to leave"))
 
 
 class Conversation:

@@ -35,7 +35,7 @@ class Standing:
 
     def check(self) -> None:
         """Cut off the pages whose sign-in is over."""
-        browsers = self._browsers.all()
+        browsers = list(self._browsers)
         if not browsers:
             return
         try:

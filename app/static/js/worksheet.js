@@ -143,6 +143,7 @@ class Worksheet {
       this.#saving.confirmed(id)
     },
     usage: value => this.#usage.show(value),
+    notice: ({ text, time }) => this.#announce(text, time),
     saving: value => this.#savingDelayed(value),
     refused: value => this.#refused(value),
     completeReply: value => this.#answer(value.request, value),
@@ -255,6 +256,12 @@ class Worksheet {
     if (delayed) return
     if (this.#unread) this.#socket.renew()
     else this.#saving.again()
+  }
+
+  /** What the administrators say stays until it has been read. */
+  #announce(text, time) {
+    const at = new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+    this.#notice(`notice-${time}`, `${at} — ${text}`, "Dismiss", () => this.#notice(`notice-${time}`, ""))
   }
 
   #refused({ reason, about }) {
