@@ -239,8 +239,8 @@ def test_idle_streams_close_in_order_and_reopen(servers: Callable[..., list[Serv
         b.delivery.deliver(ToBrowser(here.id), notice(str(number)))
         wait_until(lambda: not a.link(b) and not b.link(a))
     assert texts(here, 3) == texts(there, 3) == ["0", "1", "2"]
-    assert not here.dismissed  # nothing was lost, so nobody has to ask
-    assert not there.dismissed
+    assert not here.sent_away  # nothing was lost, so nobody has to ask
+    assert not there.sent_away
 
 
 def test_a_broken_stream_comes_back_and_who_may_lack_something_asks(
@@ -251,8 +251,8 @@ def test_a_broken_stream_comes_back_and_who_may_lack_something_asks(
     a.delivery.deliver(ToBrowser(there.id), notice("x"))
     link = a.link(b)
     link.stream._socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
-    wait_until(lambda: here.dismissed and there.dismissed)
-    assert not alone.dismissed
+    wait_until(lambda: here.sent_away and there.sent_away)
+    assert not alone.sent_away
     a.delivery.deliver(ToBrowser(alone.id), notice("y"))
     assert texts(alone, 1) == ["y"]
 

@@ -150,7 +150,7 @@ def test_only_the_site_s_tools_may_notify(user: SignedIn) -> None:
         answer = user.http.post(
             f"{user.origin}/notices", data={"text": "x"}, headers=headers, timeout=PATIENCE
         )
-        assert answer.status_code == 403
+        assert answer.status_code in (400, 403)
 
 
 @pytest.mark.parametrize(
