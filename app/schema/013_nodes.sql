@@ -9,10 +9,13 @@ CREATE TABLE tokens (
 CREATE UNIQUE INDEX tokens_in_use ON tokens ((true)) WHERE expires IS NULL;
 
 -- App servers and when they were last heard of: the browsers of one that is silent are forgotten.
-CREATE TABLE app_servers (
+-- Unlogged, as that of browsers: who is connected is not waited for a disk to know, and app servers
+-- write it anew after a crash.
+CREATE UNLOGGED TABLE app_servers (
     address  text PRIMARY KEY,               -- host:port at which other app servers reach it
     seen     timestamptz NOT NULL
 );
 
+ALTER TABLE browsers SET UNLOGGED;
 CREATE INDEX browsers_of_account ON browsers (account);
 CREATE INDEX browsers_of_worksheet ON browsers (worksheet);
