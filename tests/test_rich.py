@@ -201,6 +201,14 @@ def test_a_missing_language_is_named(page: Page, code: str, missing: str) -> Non
     assert text.count("\n") == 2
 
 
+def test_a_missing_package_is_named_each_time(page: Page) -> None:
+    if page.run("import rpy2").status == Finished.OK:
+        pytest.skip("R is installed")
+    for code in ("%%r\n1+1", "%%r\n1+1", "%r 1+1"):
+        text = told(page, code)
+        assert "R is not installed on this server: its Python package rpy2 is missing" in text
+
+
 def test_other_programs_are_not_shared_by_sessions(page: Page) -> None:
     """None may be started before the fork."""
     processes = "import subprocess; print(subprocess.getoutput('ps ax'))"

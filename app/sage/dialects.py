@@ -65,6 +65,8 @@ def register_interfaces(shell: InteractiveShell) -> None:
 
 
 def _explained(run: Callable[..., Any], name: str, interface: Any) -> Callable[..., Any]:
+    from sage.features import FeatureNotPresentError
+
     title = NAMES.get(name, name)
 
     @functools.wraps(run)
@@ -73,6 +75,8 @@ def _explained(run: Callable[..., Any], name: str, interface: Any) -> Callable[.
             return run(*arguments)
         except ModuleNotFoundError as error:
             lacking = f"its Python package {error.name}"
+        except FeatureNotPresentError as error:  # Sage's, from the second time on
+            lacking = f"its Python package {error.feature.name}"
         except Exception:
             program = _program(interface)
             if program is None or shutil.which(program):

@@ -7,6 +7,7 @@ that a browser would run.
 from __future__ import annotations
 
 import uuid
+from urllib.parse import quote
 
 import flask
 import flask.typing
@@ -35,8 +36,13 @@ def register(app: flask.Flask, *, database: Database, sessions: Sessions) -> Non
             flask.abort(502, f"The Sage server can't be reached ({error}).")
         response = flask.Response(download.pieces(), mimetype="application/octet-stream")
         response.content_length = download.size
-        name = path.rpartition("/")[2]
-        response.headers.set("Content-Disposition", "attachment", filename=name)
+        response.headers["Content-Disposition"] = attachment(path.rpartition("/")[2])
         response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def attachment(name: str) -> str:
+    """The header that has a browser save a file as `name`, which a user has chosen: whatever it
+    is, what is sent is ASCII (RFC 6266)."""
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
