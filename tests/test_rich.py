@@ -209,6 +209,14 @@ def test_a_missing_package_is_named_each_time(page: Page) -> None:
         assert "R is not installed on this server: its Python package rpy2 is missing" in text
 
 
+def test_progress_bars_redraw_in_place(page: Page) -> None:
+    page.run("from tqdm import tqdm\nfor i in tqdm(range(3), desc='work'): pass\nprint('done')")
+    text = "".join(frame.stream.text for frame in page.frames())
+    assert "\rwork: 100%" in text
+    assert "3/3" in text
+    assert text.rstrip().endswith("done")
+
+
 def test_other_programs_are_not_shared_by_sessions(page: Page) -> None:
     """None may be started before the fork."""
     processes = "import subprocess; print(subprocess.getoutput('ps ax'))"

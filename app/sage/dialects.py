@@ -65,26 +65,36 @@ def register_interfaces(shell: InteractiveShell) -> None:
 
 
 def _explained(run: Callable[..., Any], name: str, interface: Any) -> Callable[..., Any]:
-    from sage.features import FeatureNotPresentError
-
     title = NAMES.get(name, name)
 
     @functools.wraps(run)
     def explained(*arguments: str) -> Any:
         try:
             return run(*arguments)
-        except ModuleNotFoundError as error:
-            lacking = f"its Python package {error.name}"
-        except FeatureNotPresentError as error:  # Sage's, from the second time on
-            lacking = f"its Python package {error.feature.name}"
-        except Exception:
-            program = _program(interface)
-            if program is None or shutil.which(program):
+        except Exception as error:
+            package, program = _package(error), _program(interface)
+            if package:
+                lacking = f"its Python package {package}"
+            elif program and not shutil.which(program):
+                lacking = f"its program {program}"
+            else:
                 raise
-            lacking = f"its program {program}"
         raise NotInstalled(f"{title} is not installed on this server: {lacking} is missing")
 
     return explained
+
+
+def _package(error: BaseException | None) -> str | None:
+    """The Python package that is lacking, if an error or what led to it says so."""
+    from sage.features import FeatureNotPresentError
+
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            return error.name
+        if isinstance(error, FeatureNotPresentError):  # from the second time on
+            return str(error.feature.name)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _program(interface: Any) -> str | None:
