@@ -107,6 +107,9 @@ class Tokens:
     def look(self) -> None:
         """See what the database says. Raises Unavailable, psycopg2.Error, OSError."""
         with self._database.reading() as cursor:
+            cursor.execute("SELECT to_regclass('tokens')")
+            if cursor.fetchone() == (None,):
+                return  # a new database, about to get its tables
             # The first host of a site brings its own token, the others take that
             cursor.execute(
                 "INSERT INTO tokens (token) SELECT %s WHERE NOT EXISTS"
