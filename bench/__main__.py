@@ -84,6 +84,18 @@ def _memory(count: int, code: str = "2+2") -> Callable[[System, Session], float]
     return lambda system, session: measures.private_memory(system, count, code)
 
 
+def _fit(system: System, session: Session) -> float:
+    return 8192 / measures.private_memory(system, 50 if system.name == "Salvus" else 1)
+
+
+def _first_outputs(system: System, session: Session) -> float:
+    return measures.incomplete_first_outputs(system, 500 if system.name == "Salvus" else 10)
+
+
+def _cut(system: System, session: Session) -> float:
+    return measures.lost_by_a_cut(system)
+
+
 def _evaluations(clients: int) -> Callable[[System, Session], float]:
     def measure(system: System, session: Session) -> float:
         assert isinstance(system, Salvus)
@@ -111,12 +123,15 @@ ROWS = {
     "prints": Row("for i in range(10^4): print(i)", "s", "≤ 0.05", _prints()),
     "flushed": Row("the same with flush=True", "s", "≤ 0.5", _prints(", flush=True")),
     "flood": Row("20 MB of output (0: incomplete)", "MB/s", "≥ 100", _flood),
+    "first": Row("first outputs that are incomplete, of 500 (10)", "", "0", _first_outputs),
+    "cut": Row("of 60 lines, lost or repeated by a cut", "", "0", _cut),
     "interrupt": Row("interrupt while True: pass", "ms", "≤ 10", _interrupt("while True: pass")),
     "factor": Row("interrupt a factorisation in PARI", "ms", "≤ 70", _interrupt(HARD)),
     "death": Row("session dies → told", "ms", "≤ 50", _death),
     "memory1": Row("private memory, 1 idle session", "MiB", "≤ 8", _memory(1)),
     "memory10": Row("private memory each, 10 idle", "MiB", "≤ 8", _memory(10)),
     "memory50": Row("private memory each, 50 idle", "MiB", "≤ 8", _memory(50)),
+    "fit": Row("sessions that fit in 8 GiB", "", "≥ 700", _fit),
     "plotted": Row("private memory after a plot, an integral", "MiB", "≤ 25", _memory(1, PLOTTED)),
     "once1": Row("one-shot evaluations, 1 client", "1/s", "≥ 200", _evaluations(1)),
     "once4": Row("one-shot evaluations, 4 clients", "1/s", "≥ 200", _evaluations(4)),
@@ -161,7 +176,10 @@ def _print_row(key: str, systems: list[System], sessions: list[Session]) -> None
                 figures.append(math.nan)
     ours = f"{figures[0]:.3g}"
     theirs = f"{figures[1]:.4g}" if len(figures) > 1 else ""
-    ratio = f"{figures[1] / figures[0]:.3g}" if len(figures) > 1 else ""
+    ratio = ""
+    if len(figures) > 1 and all(figures):
+        better = figures[0] / figures[1] if row.bar.startswith("≥") else figures[1] / figures[0]
+        ratio = f"{better:.3g}"
     click.echo(
         f"| {row.what:38} | {row.unit:4} | {row.bar:6} | {ours:>6} | {theirs:>7} | {ratio:>5} |"
     )

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -99,14 +100,18 @@ class Jupyter:
 
     def open(self) -> Kernel:
         kernel = self._ask("POST", "/api/kernels", json={"name": "sage"}).json()["id"]
-        return Kernel(
-            websocket.create_connection(
+
+        def connect() -> websocket.WebSocket:
+            return websocket.create_connection(
                 f"ws://127.0.0.1:{self._port}/api/kernels/{kernel}/channels",
                 header=[f"Authorization: token {self._token}"],
                 timeout=PATIENCE,
-            ),
-            lambda method, path: self._ask(method, f"/api/kernels/{kernel}{path}"),
-        )
+            )
+
+        def ask(method: str, path: str) -> requests.Response:
+            return self._ask(method, f"/api/kernels/{kernel}{path}")
+
+        return Kernel(connect, ask)
 
     def _ask(self, method: str, path: str, **keys: Any) -> requests.Response:
         response = requests.request(
@@ -123,10 +128,14 @@ class Jupyter:
 class Kernel:
     """One session."""
 
-    def __init__(self, socket: websocket.WebSocket, ask: Any) -> None:
-        self._socket = socket
+    def __init__(self, connect: Callable[[], websocket.WebSocket], ask: Any) -> None:
+        self._connect = connect
+        self._socket = connect()
         self._ask = ask
         self._session = uuid.uuid4().hex
+
+    def type(self, code: str) -> None:
+        """The server does not know what is typed."""
 
     def start(self, code: str) -> str:
         order = uuid.uuid4().hex
@@ -154,15 +163,31 @@ class Kernel:
 
     def finish(self, order: str) -> str:
         """Wait until it is idle again; everything that was printed."""
-        printed: list[str] = []
+        return "".join(self._printed(order))
+
+    def read_lines(self, order: str, count: int) -> str:
+        """What was printed once there are so many lines of it."""
+        printed = ""
+        for text in self._printed(order):
+            printed += text
+            if printed.count("\n") >= count:
+                break
+        return printed
+
+    def reopen(self) -> Kernel:
+        """The page, loaded again."""
+        return Kernel(self._connect, self._ask)
+
+    def _printed(self, order: str) -> Iterator[str]:
+        """What is printed until it is idle again."""
         while True:
             message = json.loads(self._socket.recv())
             if message["parent_header"].get("msg_id") != order:
                 continue
             if message["msg_type"] == "stream":
-                printed.append(message["content"]["text"])
+                yield message["content"]["text"]
             elif message["content"].get("execution_state") == "idle":
-                return "".join(printed)
+                return
 
     def run(self, code: str) -> str:
         return self.finish(self.start(code))

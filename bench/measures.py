@@ -19,9 +19,12 @@ NAME = "measured"  # of a session's process, as it calls itself
 
 
 class Session(Protocol):
+    def type(self, code: str) -> None: ...
     def start(self, code: str) -> str: ...
     def finish(self, order: str) -> str: ...
     def run(self, code: str) -> str: ...
+    def read_lines(self, order: str, count: int) -> str: ...
+    def reopen(self) -> Session: ...
     def interrupt(self) -> None: ...
     def close(self) -> None: ...
     def end(self) -> None: ...
@@ -99,6 +102,36 @@ def flood(session: Session) -> tuple[float, bool]:
     began = time.perf_counter()
     printed = session.run("for i in range(200): print('x' * 99_999)")
     return 20 / (time.perf_counter() - began), len(printed) == 20_000_000
+
+
+def incomplete_first_outputs(system: System, count: int) -> int:
+    """Of so many fresh sessions, those whose first output is not what was printed."""
+    wrong = 0
+    for number in range(count):
+        session = system.open()
+        wrong += session.run(f"for i in range(100): print({number}, i)") != "".join(
+            f"{number} {i}\n" for i in range(100)
+        )
+        session.end()
+    return wrong
+
+
+def lost_by_a_cut(system: System) -> int:
+    """Lines that nobody sees, or that come twice: 60 are printed in 3 s, the socket is cut after
+    20 of them, and a second later the page is loaded again."""
+    session = system.open()
+    session.run("2+2")
+    code = "import time\nfor i in range(60): print(i); time.sleep(float(0.05))"
+    session.type(code)
+    order = session.start(code)
+    before = session.read_lines(order, 20).splitlines()
+    session.close()
+    time.sleep(1)
+    again = session.reopen()
+    after = again.finish(order).splitlines()
+    again.end()
+    seen = {*before, *after}
+    return 60 - len(seen & {str(i) for i in range(60)}) + len(after) - len(set(after))
 
 
 def evaluations(evaluate: Callable[[str], str], clients: int, seconds: float = 5.0) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from types import TracebackType
 
@@ -44,7 +45,7 @@ class Salvus:
 
     def open(self) -> Worksheet:
         assert self._person is not None
-        return Worksheet(Page(self._person, self._person.new_worksheet()))
+        return Worksheet(self._person, self._person.new_worksheet())
 
     def evaluate(self, code: str) -> str:
         """What `POST /service` says was printed."""
@@ -60,12 +61,19 @@ class Salvus:
 class Worksheet:
     """One session."""
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
+    def __init__(self, person: SignedIn, worksheet: str) -> None:
+        self._person = person
+        self._page = Page(person, worksheet)
+        self._cell = ""
+
+    def type(self, code: str) -> None:
+        """Into a cell, which is saved; what is started from now on is run in it."""
+        self._cell = str(uuid.uuid4())
+        self._page.save(self._cell, code)
 
     def start(self, code: str) -> str:
         self._page.messages.clear()
-        return self._page.start(code)
+        return self._page.start(code, cell=self._cell)
 
     def finish(self, order: str) -> str:
         """Wait for the run's end; everything that was printed."""
@@ -74,6 +82,16 @@ class Worksheet:
 
     def run(self, code: str) -> str:
         return self.finish(self.start(code))
+
+    def read_lines(self, order: str, count: int) -> str:
+        """What was printed once there are so many lines of it."""
+        while self._page.printed(order).count("\n") < count:
+            self._page.receive()
+        return self._page.printed(order)
+
+    def reopen(self) -> Worksheet:
+        """The page, loaded again."""
+        return Worksheet(self._person, self._page.worksheet)
 
     def interrupt(self) -> None:
         self._page.interrupt()
