@@ -94,6 +94,10 @@ HOST_ADDRESS = Rule(
     "an IPv4 address or a host name",
     lambda value: ":" not in value and (is_ip_address(value) or is_host_name(value)),
 )
+SSH = Rule(
+    '"user@host" or "ssh://user@host:port", or empty',
+    lambda value: not value.startswith("-") and not any(map(str.isspace, value)),
+)
 HOST_NAME = Rule("a host name, or empty", lambda value: not value or is_host_name(value))
 NETWORK = Rule(
     'a network of IPv4, as "10.77.0.0/24"', lambda value: "/" in value and is_network(value)
@@ -366,7 +370,8 @@ class Host:
     roles: tuple[str, ...] = key(ROLES, HOST_ROLES)
     app_servers: int = key(1, COUNT)
     sage_servers: int = key(1, COUNT)
-    ssh: str = key("")
+    ssh: str = key("", SSH)
+    folder: str = key("")
 
 
 @dataclass(frozen=True)

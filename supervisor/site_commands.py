@@ -1,4 +1,4 @@
-"""The commands that are about a site's data and its other hosts: `backup`, `restore`."""
+"""The commands about a site's data and its other hosts: `backup`, `restore`, `deploy`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app import settings as settings_file
 from supervisor import archive, backup
 from supervisor.archive import NoBackup
 from supervisor.backup import BackupError
+from supervisor.deployment import DeployError, Deployment, Options
 from supervisor.restore import Restoration
 
 
@@ -55,7 +56,38 @@ def restore_command(file: Path, stop: bool) -> None:
         raise click.ClickException(f"nothing was restored: {error}") from error
 
 
-ALL = (backup_command, restore_command)
+@click.command("deploy")
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST…|all")
+@click.option("--no-install", is_flag=True, help="Don't run install.sh there.")
+@click.option("--no-start", is_flag=True, help="Don't start or restart it.")
+@click.option("-F", "ssh_config", default="", metavar="FILE", help="ssh's configuration.")
+def deploy_command(
+    hosts: tuple[str, ...], no_install: bool, no_start: bool, ssh_config: str
+) -> None:
+    """Put the program, settings and certificates on other hosts of the site, over ssh.
+
+    HOST is a section `[hosts.HOST]`, whose `ssh` says where it is. Only what differs is sent.
+    What runs there with another program is restarted, which ends its sessions. The key of the
+    site's CA stays here.
+    """
+    settings = settings_file.read()
+    if hosts == ("all",):
+        hosts = tuple(name for name in settings.hosts if name != settings.host_name)
+    options = Options(install=not no_install, start=not no_start, ssh_config=ssh_config)
+    for name in hosts:
+        click.secho(f"{name}:", bold=True)
+        try:
+            Deployment(settings, name, options, _say_below).run()
+        except (DeployError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+ALL = (backup_command, restore_command, deploy_command)
+
+
+def _say_below(text: str) -> None:
+    for line in text.splitlines():
+        click.echo(f"  {line}")
 
 
 def _size(path: Path) -> str:
