@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import gevent
+import psutil
 import pytest
 import websocket
 
@@ -26,7 +27,7 @@ from supervisor import certs
 from supervisor.client import Client
 from tests import host
 from tests.page_client import Page, SignedIn
-from tests.running_site import RunningSite, supervised
+from tests.running_site import RunningSite, kill_all, supervised
 from tests.test_survival import come_back
 
 PATIENCE = 60.0
@@ -259,12 +260,16 @@ def test_what_is_stopped_on_purpose_is_no_alarm(running: RunningSite) -> None:
 
 @pytest.mark.parametrize(
     ("number", "names"),
-    [*((signal.SIGKILL, (name,)) for name in FRONT), (signal.SIGSTOP, FRONT)],
+    [
+        *((signal.SIGKILL, (name,)) for name in FRONT),
+        *((number, FRONT) for number in (signal.SIGTERM, signal.SIGSTOP)),
+    ],
 )
 def test_no_line_is_lost_whatever_happens_to_services(
     running: RunningSite, somebody: SignedIn, number: signal.Signals, names: tuple[str, ...]
 ) -> None:
-    """Each is killed, and all of them hang at once. Of Sage servers is the next test."""
+    """Each is killed; all of them end by themselves, and hang, at once. Of Sage servers is a later
+    test."""
     before = pids(running)
     page = Counting(somebody, 40)
     for name in names:
@@ -276,6 +281,34 @@ def test_no_line_is_lost_whatever_happens_to_services(
 
 def _is_back(running: RunningSite, name: str, pid: int) -> bool:
     return is_well(running) and pids(running)[name] != pid
+
+
+@pytest.mark.parametrize("name", ["memcached", "nginx"])
+def test_what_keeps_dying_is_given_up_loudly_until_it_is_started(
+    running: RunningSite, somebody: SignedIn, name: str
+) -> None:
+    while (found := services(running)[name]).state != "gave up":
+        if found.pid:
+            kill_all([psutil.Process(found.pid)])
+        gevent.sleep(0.02)
+    assert "died 6 times in a row" in found.reason
+    code, told = overview(running)
+    assert (code, told["well"]) == (1, False)
+    page = Counting(somebody, 3)
+    assert page.finish() == page.expected
+    running.run("start", name)
+    wait_until(lambda: is_well(running))
+
+
+def test_a_slow_stop_is_bounded_and_holds_nothing_up(running: RunningSite) -> None:
+    os.kill(pids(running)["memcached"], signal.SIGSTOP)
+    stop = gevent.spawn(running.run, "stop", "memcached")
+    wait_until(lambda: services(running)["memcached"].state in ("stopping", "hung"))
+    running.run("restart", "nginx")
+    stop.get(timeout=PATIENCE)
+    assert "killed" in running.run("logs", "-n", "50", "supervisor")
+    running.run("start", "memcached")
+    wait_until(lambda: is_well(running))
 
 
 def test_a_hung_sage_server_is_replaced_and_its_run_ends_with_the_reason(
