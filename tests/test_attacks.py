@@ -57,7 +57,8 @@ def still_works(page: Page) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/etc/shadow", "/root", "{root}/conf/salvus.toml", "{root}/salvus.py", "{data}",
-     "{data}/sage", "/proc/3/environ", "/var/log", "/run", "/sys", "/boot"],
+     "{data}/sage", "{data}/token", "{data}/certificates", "{data}/postgresql",
+     "/proc/3/environ", "/var/log", "/run", "/sys", "/boot"],
 )  # fmt: skip
 def test_files_of_the_host_are_not_there(page: Page, site: RunningSite, path: str) -> None:
     path = path.format(root=ROOT, data=site.data_dir)
@@ -131,17 +132,30 @@ def test_no_namespace_can_be_made(page: Page) -> None:
 
 
 def test_the_network_is_out_of_reach(page: Page, site: RunningSite) -> None:
-    for port in (site.port, int(site.environment["SALVUS_SAGE_PORT"]), 80):
-        answer = said(
-            page, f"import socket; socket.create_connection(('127.0.0.1', int({port})))"
-        )
+    ports = (site.port, int(site.environment["SALVUS_SAGE_PORT"]), 80)
+    for address in (*(("127.0.0.1", port) for port in ports), ("192.0.2.1", 80), ("::1", 80)):
+        to = f"({address[0]!r}, int({address[1]}))"
+        answer = said(page, f"import socket; socket.create_connection({to})")
         assert answer.startswith("OSError: [Errno 97]")
-    for path in site.data_dir.rglob("*"):
-        if path.is_socket():
-            answer = said(page, f"socket.socket(socket.AF_UNIX).connect({str(path)!r})")
-            assert answer.startswith("FileNotFoundError")
+    sockets = [path for path in site.data_dir.rglob("*") if path.is_socket()]
+    assert {"control", "socket", ".s.PGSQL.5432"} <= {path.name for path in sockets}
+    for path in sockets:  # of the supervisor, memcached, PostgreSQL and others
+        answer = said(page, f"socket.socket(socket.AF_UNIX).connect({str(path)!r})")
+        assert answer.startswith("FileNotFoundError")
     answer = said(page, "socket.socket(socket.AF_UNIX).connect('\\0salvus-uids-2-0')")
     assert answer.startswith("ConnectionRefusedError")
+
+
+def test_every_protection_is_listed(site: RunningSite, person: SignedIn) -> None:
+    """On the status page and in the log of the start, on or why not."""
+    answer = person.http.get(
+        f"{person.origin}/status", headers={"Accept": "application/json"}, timeout=PATIENCE
+    )
+    listed = answer.json()["protection"]
+    assert len(listed) >= 12
+    log = (site.data_dir / "logs" / "sage-1.log").read_text()
+    for name, state in listed.items():
+        assert f"protection of sessions: {name}: {state}" in log
 
 
 def test_a_fork_bomb_stays_inside(page: Page, person: SignedIn) -> None:
