@@ -104,7 +104,11 @@ def publish(settings: Settings) -> None:
 
 
 def notices(settings: Settings) -> tuple[str, ...]:
-    """What is done without, and what is refused, in words."""
+    """What is done without, and whose configuration is refused, in words."""
+    return (*_shortcomings(settings), *_refused(settings))
+
+
+def _shortcomings(settings: Settings) -> tuple[str, ...]:
     found = []
     if "front" not in settings.here.roles:
         return ()
@@ -126,7 +130,7 @@ def notices(settings: Settings) -> tuple[str, ...]:
         )
     if settings.tls.terminator == "stunnel" and public.find_stunnel(settings) is None:
         found.append("stunnel is not installed: HAProxy does TLS (`apt-get install stunnel4`)")
-    return (*found, *_about_ports(settings), *_refused(settings))
+    return (*found, *_about_ports(settings))
 
 
 def _about_ports(settings: Settings) -> list[str]:

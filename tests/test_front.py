@@ -699,3 +699,12 @@ def test_as_many_connections_as_there_are_files_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("resource.getrlimit", lambda kind: (1024, 4096))
     assert haproxy.connections(20_000) == (4096 - haproxy.RESERVED_FILES) // 2
     assert haproxy.connections(100) == 100
+
+
+def test_a_refused_file_is_told_where_there_is_no_front_too(data_dir: Path) -> None:
+    settings = host.settings_in(data_dir)
+    locations.make_all(settings)
+    (locations.rendered(settings) / "postgresql.conf.reason").write_text("no such setting")
+    assert front.notices(settings) == (
+        "postgresql.conf is refused, the one before is in use: no such setting",
+    )
