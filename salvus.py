@@ -48,6 +48,8 @@ from monitor import commands as monitoring
 from monitor import log_commands
 from monitor.monitor import Monitor
 from monitor.overview import Overview
+from monitor.queries import sage_loads
+from monitor.ring import Ring
 from monitor.samples import HubLag, Watched
 from monitor.vitals import Listener, Teller, Vitals
 from supervisor import catalog, certs, front, locations, memcached, postgresql, site_commands
@@ -167,6 +169,12 @@ class Site:
                 context=lambda: context,
             ),
         )
+        self._ring = Ring(
+            database=self.database,
+            cache=self.cache,
+            site=settings.site.name,
+            interval=settings.monitor.interval,
+        )
         self._placements = Placements(
             database=self.database,
             cache=self.cache,
@@ -231,6 +239,7 @@ class Site:
             at = f"{self.settings.app.host}:{self.settings.app.port}"
             self._teller = teller(self.settings, at, self._vitals)
             self._teller.start()
+            self._ring.start()
         self._delivery.start()
         gevent.spawn(self._start_rest)
 
@@ -242,6 +251,7 @@ class Site:
         self._servers.stop()
         self._standing.stop()
         self._placements.stop()
+        self._ring.stop()
         self._delivery.stop()
         self.nodes.stop()
         self._tokens.stop()
@@ -261,13 +271,7 @@ class Site:
 
     def _loads(self) -> dict[str, Load]:
         """Of the site's sage servers. Raises Unavailable."""
-        return {
-            f"{one['address']}:{one['port']}": Load(
-                one["sessions"], one["sessions_free"], one["load"] / one["cores"]
-            )
-            for one in self._overview.services()
-            if one["type"] == "sage" and one["sessions"] is not None
-        }
+        return sage_loads(self._overview.services())
 
     def _reports(self) -> tuple[Sequence[HostReport], Mapping[str, str]]:
         """What supervisors say; in the small form we are it."""

@@ -28,7 +28,7 @@ class Load:
     load: float  # of its host, for each core
 
 
-def best_server(key: str, addresses: Collection[str], loads: Mapping[str, Load]) -> str:
+def best_sage_server(key: str, addresses: Collection[str], loads: Mapping[str, Load]) -> str:
     """The server, of `addresses` (at least one), for what has this key."""
     return max(able(addresses, loads), key=lambda each: _hash(each, key))
 

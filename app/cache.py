@@ -1,5 +1,7 @@
 """memcached, for what may vanish: a failure of any kind is a miss, and nothing ever waits long.
 
+Several servers make a ring, the same for everybody who names the same ones, in any order.
+
 Trap: pylibmc blocks in C and would stop every greenlet. So it is called in a few native
 threads, each call with a client to itself. A server that stalls holds those threads for
 `timeout` seconds each; the first that notices makes everybody else's call a miss for a while.
@@ -11,7 +13,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from gevent.threadpool import ThreadPool
@@ -38,15 +40,33 @@ class Cache:
     """
 
     def __init__(self, *, servers: Sequence[str], timeout: float) -> None:
-        self._servers = list(servers)
+        self._named = tuple(servers)
+        self._ring = _Ring(servers)
         self._timeout = timeout
-        self._clients: list[Any] = []  # free ones; list.append and list.pop are atomic
         self._quiet_until = -math.inf
         self._threads: ThreadPool | None = None
         if servers and pylibmc is None:
             log.warning("pylibmc is not installed: nothing is cached")
         elif servers:
             self._threads = ThreadPool(THREADS)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """All that there are, in the ring or not."""
+        return self._named
+
+    def leave_out(self, dead: Collection[str]) -> None:
+        """From now on the ring has those of `servers` that are not dead, or all if that leaves
+        none.
+
+        Trap: a server that comes back may know what was overwritten or deleted meanwhile, so
+        values must not be wrong for being old.
+        """
+        alive = [each for each in self._named if each not in dead] or self._named
+        if set(alive) != set(self._ring.servers):
+            log.info("memcached: asking %s", ", ".join(alive))
+            self._ring = _Ring(alive)
+            self._quiet_until = -math.inf
 
     def get(self, key: str) -> bytes | None:
         value = self._call(lambda client: client.get(_name(key)))
@@ -67,7 +87,7 @@ class Cache:
         threads, self._threads = self._threads, None
         if threads:
             threads.kill()
-        self._clients.clear()
+        self._ring = _Ring(self._ring.servers)
 
     def _call(self, question: Callable[[Any], Answer]) -> Answer | None:
         if self._threads is None or self._is_quiet():
@@ -79,16 +99,18 @@ class Cache:
         """In a native thread: no greenlet may be touched here."""
         if self._is_quiet():
             return None
+        ring = self._ring
         try:
-            client = self._clients.pop() if self._clients else self._connect()
+            client = ring.clients.pop() if ring.clients else self._connect(ring)
             answer = question(client)
         except pylibmc.Error:
-            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            if ring is self._ring:
+                self._quiet_until = time.monotonic() + QUIET_SECONDS
             return None
-        self._clients.append(client)
+        ring.clients.append(client)
         return answer
 
-    def _connect(self) -> Any:
+    def _connect(self, ring: _Ring) -> Any:
         milliseconds = max(1, int(self._timeout * 1000))
         behaviors = {
             "tcp_nodelay": True,
@@ -99,10 +121,16 @@ class Cache:
             "connect_timeout": milliseconds,
             "_poll_timeout": milliseconds,
         }
-        return pylibmc.Client(self._servers, binary=True, behaviors=behaviors)
+        return pylibmc.Client(ring.servers, binary=True, behaviors=behaviors)
 
     def _is_quiet(self) -> bool:
         return time.monotonic() < self._quiet_until
+
+
+class _Ring:
+    def __init__(self, servers: Iterable[str]) -> None:
+        self.servers = sorted(servers)
+        self.clients: list[Any] = []  # free ones; list.append and list.pop are atomic
 
 
 def _name(key: str) -> str:

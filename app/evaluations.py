@@ -8,7 +8,7 @@ import uuid
 from dataclasses import astuple
 
 from app.cache import Cache
-from app.inquiry import Inquiry
+from app.inquiry import Inquiry, Refused
 from app.nodes import Node, NodeDown, Nodes
 from app.settings import Settings
 from app.wire.decoder import parse
@@ -32,30 +32,38 @@ class Evaluations:
 
         `remember`: the same code may get the same answer again, without being run.
         """
-        node = self._node()
+        refusals = []
+        for node in self._able():
+            try:
+                return self._evaluate_at(node, code, kind, remember=remember)
+            except Refused as refusal:
+                refusals.append(str(refusal))
+            except NodeDown as error:
+                raise Busy(str(error)) from error
+        raise Busy("; ".join(dict.fromkeys(refusals)))
+
+    def _evaluate_at(self, node: Node, code: str, kind: str, *, remember: bool) -> Evaluated:
         key = self._key(code, kind, node.language)
         if remember and (known := self._cache.get(key)) is not None:
             return parse(known).evaluated
         seconds = self._settings.service.seconds
         order = Evaluate(request=str(uuid.uuid4()), code=code, kind=kind, seconds=seconds)
-        try:
-            with Inquiry(node) as inquiry:
-                answer = inquiry.ask(Message(evaluate=order), seconds + LATE)
-        except NodeDown as error:
-            raise Busy(str(error)) from error
+        with Inquiry(node) as inquiry:
+            answer = inquiry.ask(Message(evaluate=order), seconds + LATE)
         found = answer.evaluated
         if remember and not found.failure:
             lifetime = self._settings.service.remember_seconds
             self._cache.set(key, answer.SerializeToString(), lifetime)
         return found
 
-    def _node(self) -> Node:
+    def _able(self) -> list[Node]:
+        """The servers to ask, one after the other until one takes it; at least one."""
         able = self._nodes.able()
         if not able:
             in_use = [self._nodes.at(address) for address in self._nodes.addresses]
             failures = "; ".join(node.failure for node in in_use)
             raise Busy(f"no Sage server can be reached ({failures})")
-        return random.choice(able)
+        return random.sample(able, len(able))
 
     def _key(self, code: str, kind: str, language: str) -> str:
         limits = astuple(self._settings.limits_of(kind))

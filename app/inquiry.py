@@ -12,6 +12,10 @@ from app.wire.decoder import Received
 from app.wire.messages_pb2 import Message
 
 
+class Refused(NodeDown):
+    """The server did nothing; another may."""
+
+
 class Inquiry:
     """A node's channel while it is entered; one question at a time."""
 
@@ -33,14 +37,14 @@ class Inquiry:
         self._node.close(self._channel)
 
     def ask(self, question: Message, seconds: float) -> Message:
-        """The answer, within `seconds`. Raises NodeDown, with what a refusal says."""
+        """The answer, within `seconds`. Raises NodeDown, and Refused with what a refusal says."""
         self._node.send(self._channel, question)
         with gevent.Timeout(seconds, NodeDown(f"no answer within {seconds:g} s")):
             answer = self._answers.get()
         if isinstance(answer, NodeDown):
             raise answer
         if answer.HasField("refused"):
-            raise NodeDown(answer.refused.reason)
+            raise Refused(answer.refused.reason)
         return answer
 
     # -- Called by the node ----------------------------------------------------------

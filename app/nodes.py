@@ -17,7 +17,7 @@ from typing import Protocol
 
 import gevent
 
-from app.balance import Load, able, best_server
+from app.balance import Load, able, best_sage_server
 from app.settings import Wire
 from app.token import Tokens
 from app.wire.connection import connect
@@ -238,7 +238,7 @@ class Nodes:
 
     def choice(self, worksheet: str) -> Node:
         """Where a session of this worksheet begins, by loads as they are now."""
-        return self.at(best_server(worksheet, self._reachable(), self.loads))
+        return self.at(best_sage_server(worksheet, self._reachable(), self.loads))
 
     def able(self) -> tuple[Node, ...]:
         """Those that are best asked now; none if none can be reached."""

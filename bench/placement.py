@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from app.balance import Load, best_server
+from app.balance import Load, best_sage_server
 
 SERVERS, ROOM = 50, 400  # sessions that a server may have
 BETWEEN_SAMPLES = 1000  # placements
@@ -22,7 +22,7 @@ def placed(count: int, *, servers: int = SERVERS, between: int = BETWEEN_SAMPLES
     for number in range(count):
         if number % between == 0:
             loads = {each: Load(used, ROOM - used, 0.0) for each, used in found.items()}
-        found[best_server(f"worksheet {number}", addresses, loads)] += 1
+        found[best_sage_server(f"worksheet {number}", addresses, loads)] += 1
     return found
 
 

@@ -10,22 +10,18 @@ from app import green
 
 green.activate()
 
-import dataclasses
+import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import click
 import gevent
 import psutil
 
-from app.cache import Cache
-from app.db import Database
 from app.settings import ROOT, Settings
-from monitor.monitor import Monitor
-from monitor.samples import Watched
-from monitor.vitals import Listener, Teller, Vitals
+from bench.watcher import FIRST_PORT
+from monitor.vitals import Teller, Vitals
 from supervisor import catalog, locations
 from supervisor.memcached import memcached_servers
 from supervisor.postgresql import database_url
@@ -36,29 +32,6 @@ SERVICES = 50
 INTERVAL = 5.0  # seconds
 SETTLE_SECONDS = 15.0
 SLEEPERS = "import subprocess; subprocess.run(['sleep', '86400'])"
-FIRST_PORT = 8000
-
-
-def watch(settings: Settings, pids: list[int]) -> None:
-    """In a process of its own, until it is killed."""
-    database = Database(
-        url=database_url(settings), connections=4, wait_seconds=10, statement_seconds=30
-    )
-    database.migrate(ROOT / "app" / "schema")
-    listener = Listener(path=locations.vitals(settings), interval=INTERVAL)
-    watched = [
-        Watched("app", f"app-{number}", pid, "127.0.0.1", FIRST_PORT + number)
-        for number, pid in enumerate(pids)
-    ]
-    listener.start()
-    Monitor(
-        database=database,
-        cache=Cache(servers=memcached_servers(settings), timeout=1.0),
-        settings=settings,
-        services=lambda: watched,
-        vitals=listener.of,
-    ).start()
-    gevent.sleep(1e6)
 
 
 def live(settings: Settings) -> None:
@@ -85,8 +58,8 @@ def measure(settings: Settings, seconds: float) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", SLEEPERS]) for _ in range(SERVICES)]
     living = gevent.spawn(live, settings)
     pids = [str(process.pid) for process in processes]
-    command = [sys.executable, "-m", "bench.watching", "--watch", str(settings.data_dir), *pids]
-    watching = subprocess.Popen(command, cwd=ROOT)
+    command = [sys.executable, "-m", "bench.watcher", *pids]
+    watching = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment(settings))
     try:
         gevent.sleep(SETTLE_SECONDS)
         monitor = psutil.Process(watching.pid)
@@ -108,23 +81,21 @@ def measure(settings: Settings, seconds: float) -> None:
             process.wait()
 
 
-def with_interval(settings: Settings) -> Settings:
-    return dataclasses.replace(
-        settings, monitor=dataclasses.replace(settings.monitor, interval=INTERVAL)
-    )
+def environment(settings: Settings) -> dict[str, str]:
+    return {
+        "SALVUS_SITE_DATA_DIR": str(settings.data_dir),
+        "SALVUS_DATABASE_URL": database_url(settings),
+        "SALVUS_MEMCACHED_SERVERS": ",".join(memcached_servers(settings)),
+        "SALVUS_MONITOR_INTERVAL": str(INTERVAL),
+    }
 
 
 @click.command()
 @click.option("--seconds", default=120.0, show_default=True)
-@click.option("--watch", "folder", hidden=True, type=click.Path(path_type=Path))
-@click.argument("pids", nargs=-1, type=int)
-def main(seconds: float, folder: Path | None, pids: tuple[int, ...]) -> None:
+def main(seconds: float) -> None:
     """Measure what the monitor costs."""
-    if folder is not None:
-        watch(with_interval(settings_in(folder)), list(pids))
-        return
     with short_folder() as made:
-        settings = with_interval(settings_in(made))
+        settings = settings_in(made)
         locations.make_all(settings)
         support = Supervisor(
             services=catalog.support(settings),

@@ -19,6 +19,7 @@ from monitor import hosts, queries
 from monitor import services as rows_of_services
 from monitor.caps import Caps
 from monitor.logs import Shipper
+from monitor.ring import Ring
 from monitor.samples import HubLag, Sample, Sampler, Watched
 from monitor.services import Row
 from monitor.vitals import Vitals
@@ -63,6 +64,12 @@ class Monitor:
         self._was_down = False
         self._lag = HubLag(window=self._settings.interval)
         self._caps = Caps(database=database, settings=settings.monitor)
+        self._ring = Ring(
+            database=database,
+            cache=cache,
+            site=settings.site.name,
+            interval=settings.monitor.interval,
+        )
         self._shipper = Shipper(
             database=database,
             folder=settings.logs_dir,
@@ -79,6 +86,7 @@ class Monitor:
     def start(self) -> None:
         self._lag.start()
         self._caps.start()
+        self._ring.start()
         self._shipper.start()
         self._greenlet = gevent.spawn(self._run)
 
@@ -86,6 +94,7 @@ class Monitor:
         if self._greenlet:
             self._greenlet.kill()
         self._shipper.stop()
+        self._ring.stop()
         self._caps.stop()
         self._lag.stop()
 

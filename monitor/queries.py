@@ -16,6 +16,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
+from app.balance import Load
 from app.cache import Cache
 from app.db import Database
 from monitor.samples import Sample
@@ -77,6 +78,28 @@ def running_services(*, database: Database, cache: Cache, site: str) -> list[dic
         rows = cursor.fetchall()
     names = (*FIELDS, "time", *FIGURES)
     return [_as_json(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def sage_loads(services: Iterable[dict[str, Any]]) -> dict[str, Load]:
+    """By host:port, of the Sage servers in `services` (as of `running_services`) that have told
+    how they fare."""
+    return {
+        f"{one['address']}:{one['port']}": Load(
+            one["sessions"], one["sessions_free"], one["load"] / one["cores"]
+        )
+        for one in services
+        if one["type"] == "sage" and one["sessions"] is not None
+    }
+
+
+def ended_memcached(cursor: Cursor, *, site: str) -> frozenset[str]:
+    """The site's memcached servers (host:port) that have run and do not run now."""
+    cursor.execute(
+        "SELECT address || ':' || port FROM services WHERE site = %s AND type = 'memcached'"
+        " GROUP BY address, port HAVING NOT bool_or(running)",
+        (site,),
+    )
+    return frozenset(server for (server,) in cursor.fetchall())
 
 
 def mirror(

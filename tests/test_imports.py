@@ -97,7 +97,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                  "app.worksheets", "app.browsers", "app.db", "app.delivery", "app.downloads",
                  "app.evaluations", "app.nodes", "app.quantities", "app.servers", "app.sessions",
                  "app.settings", "app.token", "app.wire"),
-    "monitor/": ("monitor", "app.settings", "app.db", "app.cache", "app.quantities"),
+    "monitor/": ("monitor", "app.balance", "app.settings", "app.db", "app.cache", "app.quantities"),
     "supervisor/": ("supervisor", "app.assets", "app.layout", "app.listener", "app.settings",
                     "app.quantities", "app.token", "app.watched_file", "app.wire"),
     "salvus.py": ("app", "monitor", "supervisor"),

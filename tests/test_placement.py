@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.balance import Load, able, best_server
+from app.balance import Load, able, best_sage_server
 from app.cache import Cache
 from app.db import Database
 from app.nodes import Nodes
@@ -46,8 +46,8 @@ def test_sessions_are_spread_evenly() -> None:
 def test_worksheets_stay_when_a_server_goes() -> None:
     servers = [f"server {number}" for number in range(10)]
     keys = [str(number) for number in range(1000)]
-    before = {key: best_server(key, servers, {}) for key in keys}
-    after = {key: best_server(key, servers[1:], {}) for key in keys}
+    before = {key: best_sage_server(key, servers, {}) for key in keys}
+    after = {key: best_sage_server(key, servers[1:], {}) for key in keys}
     assert {before[key] for key in keys if before[key] != after[key]} == {servers[0]}
     assert min(Counter(after.values()).values()) > 50
 

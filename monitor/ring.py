@@ -1,0 +1,49 @@
+"""The greenlet that keeps the cache's ring to those memcached servers that run.
+
+All app servers and monitors of the site ask the database the same, so they have the same ring
+within an interval. A server that nobody watches is believed to run.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import gevent
+import psycopg2
+
+from app.cache import Cache
+from app.db import Database, Unavailable
+from monitor import queries
+
+log = logging.getLogger(__name__)
+
+
+class Ring:
+    def __init__(self, *, database: Database, cache: Cache, site: str, interval: float) -> None:
+        """`interval`: seconds between looks."""
+        self._database = database
+        self._cache = cache
+        self._site = site
+        self._interval = interval
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def start(self) -> None:
+        if len(self._cache.servers) > 1:
+            self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def look(self) -> None:
+        """Raises Unavailable."""
+        with self._database.reading() as cursor:
+            self._cache.leave_out(queries.ended_memcached(cursor, site=self._site))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except (Unavailable, psycopg2.Error) as error:
+                log.debug("the ring of memcached servers stays as it is: %s", error)
+            gevent.sleep(self._interval)
