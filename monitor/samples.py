@@ -1,8 +1,7 @@
 """What services use: CPU, memory and time of their processes; and how late our hub is.
 
 The process table is read once for all services, a small file for each process (some 20 µs),
-with a turn of the hub now and then. Memory of a tree is the sum of its processes' resident
-sets: pages that forked children share count for each.
+with a turn of the hub now and then.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from pathlib import Path
 import gevent
 import psutil
 
+from monitor.memory import Memory, Resident
 from monitor.vitals import Vitals
 
 PROCESSES_A_TURN = 50
@@ -45,7 +45,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class Sample(Vitals):
-    """Of one service's process and its descendants: columns and units of table status."""
+    """Of one service's process and its descendants: columns and units of table status.
+
+    `resident_size` counts pages that they share once.
+    """
 
     time: datetime
     load: float
@@ -79,7 +82,7 @@ class Process:
     cputime: float  # seconds, also of children that it has waited for
     started: float  # seconds since the host's start
     virtual_size: int
-    resident_size: int
+    memory: Resident
 
 
 class Sampler:
@@ -87,7 +90,8 @@ class Sampler:
 
     def __init__(self) -> None:
         self._cputimes: dict[int, tuple[float, float]] = {}  # pid → (when, seconds)
-        self._memory = psutil.virtual_memory().total
+        self._host_memory = psutil.virtual_memory().total
+        self._memory = Memory()
 
     def take(
         self,
@@ -103,22 +107,25 @@ class Sampler:
         children: dict[int, list[int]] = {}
         for pid, process in table.items():
             children.setdefault(process.parent, []).append(pid)
-        samples = {}
-        for pid in pids:
-            if pid in table:
-                tree = [pid] if pid in alone else _tree(pid, children)
-                samples[pid] = self._sample(pid, [table[each] for each in tree], told.get(pid))
+        trees = {
+            pid: [pid] if pid in alone else _tree(pid, children) for pid in pids if pid in table
+        }
+        self._memory.look({table[each].memory for tree in trees.values() for each in tree})
+        samples = {
+            pid: self._sample(pid, [table[each] for each in tree], told.get(pid))
+            for pid, tree in trees.items()
+        }
         self._cputimes = {pid: self._cputimes[pid] for pid in samples}
         return samples
 
     def _sample(self, pid: int, tree: list[Process], told: Vitals | None) -> Sample:
         cputime = sum(process.cputime for process in tree)
-        resident = sum(process.resident_size for process in tree)
+        resident = self._memory.of(process.memory for process in tree)
         told = told or Vitals()
         return Sample(
             time=datetime.now(UTC),
             load=os.getloadavg()[0],
-            percent_mem=100 * resident / self._memory,
+            percent_mem=100 * resident / self._host_memory,
             percent_cpu=self._percent_cpu(pid, cputime),
             cputime=cputime,
             walltime=max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - tree[0].started),
@@ -200,7 +207,7 @@ def _process(pid: int) -> Process | None:
         cputime=sum(map(int, fields[11:15])) / TICKS,
         started=int(fields[19]) / TICKS,
         virtual_size=int(fields[20]),
-        resident_size=int(fields[21]) * PAGE,
+        memory=Resident(pid, int(fields[19]) / TICKS, int(fields[21]) * PAGE),
     )
 
 

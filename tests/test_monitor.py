@@ -22,6 +22,7 @@ from app.cache import Cache
 from app.db import Database
 from app.settings import Settings
 from monitor import hosts, queries, services
+from monitor.memory import Memory, Resident
 from monitor.monitor import Monitor
 from monitor.samples import HubLag, Sample, Sampler, Watched
 from monitor.vitals import Listener, Teller, Vitals
@@ -288,6 +289,45 @@ def test_a_sample_covers_the_children() -> None:
         finally:
             for child in psutil.Process(process.pid).children():
                 child.kill()
+
+
+def test_pages_that_forked_processes_share_count_once() -> None:
+    code = (
+        "import os, time\n"
+        "large = os.urandom(50_000_000)\n"
+        "any(os.fork() == 0 for _ in range(4))\n"
+        "print(flush=True); time.sleep(3600)"
+    )
+    with sleeper(code) as process:
+        assert process.stdout
+        for _ in range(5):
+            process.stdout.readline()
+        try:
+            sample = Sampler().take([process.pid])[process.pid]
+            assert 50_000_000 < sample.resident_size < 150_000_000
+        finally:
+            for child in psutil.Process(process.pid).children():
+                child.kill()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ({}, 0),
+        ({1: (100, 100)}, 100),
+        ({1: (100, 30), 2: (100, 10)}, 30 + 10 + 90),
+        ({1: (100, None), 2: (60, None)}, 160),  # nothing is known
+        ({1: (100, 30), 2: (100, None)}, 30 + 30 + 70),  # as the other
+        ({1: (100, 120)}, 100),
+    ],
+)
+def test_the_memory_of_a_tree(sizes: dict[int, tuple[int, int | None]], found: int) -> None:
+    """`sizes`: resident and private of each process."""
+    memory = Memory()
+    for pid, (size, private) in sizes.items():
+        if private is not None:
+            memory.know(Resident(pid, 0.0, size), private)
+    assert memory.of(Resident(pid, 0.0, size) for pid, (size, _) in sizes.items()) == found
 
 
 def test_what_is_gone_has_no_sample() -> None:
