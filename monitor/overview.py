@@ -45,7 +45,7 @@ class Overview:
                 "level": one.level,
                 "message": one.message[:2000],
             }
-            for one in reversed(found)
+            for one in sorted(found, key=lambda entry: entry.time, reverse=True)
         ]
 
     def course(self, hours: float) -> dict[str, Any]:
