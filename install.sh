@@ -48,6 +48,7 @@ debian_packages() {
     has nginx || printf 'nginx-light '
     if [ "$purpose" = test ]; then
         has stunnel4 || printf 'stunnel4 '
+        has faketime || printf 'faketime '
         has openvpn || printf 'openvpn '
         has ip || printf 'iproute2 '
         has ssh || printf 'openssh-client '

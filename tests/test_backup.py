@@ -64,6 +64,16 @@ def ask(url: str, question: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
+def administer(url: str, command: str) -> None:
+    connection = psycopg2.connect(url.replace("//salvus@/salvus?", "//postgres@/postgres?"))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(command)
+    finally:
+        connection.close()
+
+
 @pytest.fixture(scope="module")
 def filled() -> Iterator[Settings]:
     """A host with something in its database and all that a backup takes; it is stopped."""
@@ -115,6 +125,28 @@ def test_a_new_host_becomes_the_one_that_was_backed_up(
         assert restored.read_bytes() == (locations.certificates(filled) / name).read_bytes()
         assert stat.S_IMODE(restored.stat().st_mode) == 0o600
     assert not (fresh.data_dir / "restoring").exists()
+
+
+def test_a_database_elsewhere_is_filled_if_it_is_empty(
+    filled: Settings, fresh: Settings, host_settings: Settings
+) -> None:
+    """Another server's, that the settings name; what is in one stays."""
+    server = postgresql.database_url(host_settings)
+    name = f"elsewhere_{os.getpid()}"
+    elsewhere = server.replace("/salvus?", f"/{name}?")
+    administer(server, f"CREATE DATABASE {name} OWNER salvus")
+    try:
+        there = replace(fresh, database=replace(fresh.database, url=elsewhere))
+        with pytest.raises(BackupError, match="a copy of PostgreSQL's files"):
+            restore(there, taken(filled, base=True))
+        restore(there, taken(filled, base=False))
+        assert ask(elsewhere, "SELECT sum(length(repeat)) FROM outputs") == [(45,)]
+        assert site_token(there.data_dir) == site_token(filled.data_dir)
+        with pytest.raises(BackupError, match=r"has 1 tables already: .* name an empty one"):
+            restore(there, taken(filled, base=False))
+        assert ask(elsewhere, "SELECT sum(length(repeat)) FROM outputs") == [(45,)]
+    finally:
+        administer(server, f"DROP DATABASE {name}")
 
 
 def test_what_is_here_is_kept_aside(filled: Settings, fresh: Settings) -> None:

@@ -128,6 +128,15 @@ def test_the_unit_is_one_that_systemd_takes(run: Run, data_dir: Path) -> None:
     assert about_us == []
 
 
+def test_the_unit_can_be_enabled(run: Run, data_dir: Path) -> None:
+    systemctl = host.needs("systemctl")
+    folder = data_dir / "etc" / "systemd" / "system"
+    folder.mkdir(parents=True)
+    (folder / unit.NAME).write_text(run("install-unit", "--print").output)
+    subprocess.run([systemctl, f"--root={data_dir}", "enable", "--quiet", unit.NAME], check=True)
+    assert [path.name for path in folder.glob("*.target.wants/*")] == [unit.NAME]
+
+
 def test_the_unit_is_installed_once(
     run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,24 +10,24 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import gevent
-import psutil
 import pytest
 import websocket
 
 from app import settings as settings_file
 from app.settings import ROOT
-from app.wire.messages_pb2 import Finished, HostReport, Order
+from app.wire.messages_pb2 import Finished, Frame, HostReport, Order
 from app.wire.tls import client_context
 from supervisor import certs
 from supervisor.client import Client
-from tests import host
+from tests import host, unruly
 from tests.page_client import Page, SignedIn
-from tests.running_site import RunningSite, kill_all, supervised
+from tests.running_site import RunningSite, supervised
 from tests.test_survival import come_back
 
 PATIENCE = 60.0
@@ -44,6 +44,7 @@ host = "127.0.0.1"
 probe_seconds = 0.2
 hung_seconds = 3.0
 stop_seconds = 2.0
+restart_window = 3.0
 """
 FRONT = ("postgresql", "memcached", "haproxy", "nginx", "app-1", "app-2")
 SERVICES = (*FRONT, "sage-1", "sage-2")
@@ -51,15 +52,18 @@ SERVICES = (*FRONT, "sage-1", "sage-2")
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningSite]:
-    """Two of each server behind HAProxy. At its end nobody reads what it says any more."""
+    """Two of each server behind HAProxy, each of which exits when it is told to. At its end nobody
+    reads what it says any more."""
     for program in ("haproxy", "nginx", "memcached"):
         host.needs(program)
     if not (ROOT / ".venv-sage" / "bin" / "python").exists():
         host.missing("Sage (.venv-sage)")
     with host.short_folder() as folder:
         (folder / "salvus.toml").write_text(TEXT)
+        programs = folder / "programs"
         site = supervised(
             folder,
+            **unruly.keys(programs),
             config=str(folder / "salvus.toml"),
             limits_sessions="100",
             app_port=str(host.free_ports(2)),
@@ -67,6 +71,7 @@ def running() -> Iterator[RunningSite]:
             haproxy_port=str(host.free_port()),
             haproxy_redirect_port=str(host.free_port()),
         )
+        site.environment["PYTHONPATH"] = unruly.python_path(programs)
         site.start()
         yield site
         site.close_output()
@@ -111,6 +116,15 @@ def pids(running: RunningSite) -> dict[str, int]:
     return {name: one.pid for name, one in services(running).items()}
 
 
+def signal_all(running: RunningSite, names: Iterable[str], number: int) -> dict[str, int]:
+    """Send a signal to services, all of which are up; their process ids."""
+    found = pids(running)
+    assert all(found[name] for name in names), found  # 0 would be us
+    for name in names:
+        os.kill(found[name], number)
+    return found
+
+
 def wait_until(reached: Callable[[], bool]) -> None:
     with gevent.Timeout(PATIENCE):
         while not reached():
@@ -124,6 +138,7 @@ class Counting:
         self._person = person
         self._page = Page(person, person.new_worksheet())
         self._before = ""
+        self._last = Frame()  # that it got before it was cut off
         self.count = count
         code = f"from time import sleep as nap\nfor i in range({count}): print(i); nap(float(.02))"
         cell = str(uuid.uuid4())
@@ -139,10 +154,12 @@ class Counting:
                 assert self._page.finish(self._run).status == Finished.OK
                 break
             except (OSError, websocket.WebSocketException):
-                last = [one for one in self._page.frames() if one.run == self._run][-1]
+                self._last = next(reversed([*self._page.frames()]), self._last)
                 self._before += self._page.printed(self._run)
                 worksheet = self._page.worksheet
-                self._page = come_back(self._person, worksheet, last.session, last.seq)
+                self._page = come_back(
+                    self._person, worksheet, self._last.session, self._last.seq
+                )
         found = self._before + self._page.printed(self._run)
         self._page.close()
         return found
@@ -263,17 +280,16 @@ def test_what_is_stopped_on_purpose_is_no_alarm(running: RunningSite) -> None:
     [
         *((signal.SIGKILL, (name,)) for name in FRONT),
         *((number, FRONT) for number in (signal.SIGTERM, signal.SIGSTOP)),
+        *((number, FRONT) for number in (unruly.EXIT_0, unruly.EXIT_1)),
     ],
 )
 def test_no_line_is_lost_whatever_happens_to_services(
-    running: RunningSite, somebody: SignedIn, number: signal.Signals, names: tuple[str, ...]
+    running: RunningSite, somebody: SignedIn, number: int, names: tuple[str, ...]
 ) -> None:
-    """Each is killed; all of them end by themselves, and hang, at once. Of Sage servers is a later
-    test."""
-    before = pids(running)
+    """Each is killed; all of them end by themselves, well or badly, and hang, at once. Of Sage
+    servers is a later test."""
     page = Counting(somebody, 40)
-    for name in names:
-        os.kill(before[name], number)
+    before = signal_all(running, names, number)
     assert page.finish() == page.expected
     for name in names:
         wait_until(partial(_is_back, running, name, before[name]))
@@ -283,46 +299,77 @@ def _is_back(running: RunningSite, name: str, pid: int) -> bool:
     return is_well(running) and pids(running)[name] != pid
 
 
-@pytest.mark.parametrize("name", ["memcached", "nginx"])
+@pytest.mark.parametrize(
+    "names", [("memcached", "nginx", "app-1", "sage-1"), ("postgresql", "haproxy")]
+)
 def test_what_keeps_dying_is_given_up_loudly_until_it_is_started(
-    running: RunningSite, somebody: SignedIn, name: str
+    running: RunningSite, somebody: SignedIn, names: tuple[str, ...]
 ) -> None:
-    while (found := services(running)[name]).state != "gave up":
-        if found.pid:
-            kill_all([psutil.Process(found.pid)])
-        gevent.sleep(0.02)
-    assert "died 6 times in a row" in found.reason
+    """What has a substitute is not missed, and no line is lost while there is no way to a page and
+    no database."""
+    page = None if "sage-1" in names else Counting(somebody, 300)  # it may be there
+    gevent.joinall([gevent.spawn(_exhaust, running, name) for name in names], raise_error=True)
     code, told = overview(running)
     assert (code, told["well"]) == (1, False)
-    page = Counting(somebody, 3)
+    if page is None:
+        page = Counting(somebody, 3)
+        assert page.finish() == page.expected
+        page = Counting(somebody, 3)
+    running.run("start", *names)
+    wait_until(lambda: is_well(running))
     assert page.finish() == page.expected
-    running.run("start", name)
-    wait_until(lambda: is_well(running))
 
 
-def test_a_slow_stop_is_bounded_and_holds_nothing_up(running: RunningSite) -> None:
-    os.kill(pids(running)["memcached"], signal.SIGSTOP)
-    stop = gevent.spawn(running.run, "stop", "memcached")
-    wait_until(lambda: services(running)["memcached"].state in ("stopping", "hung"))
-    running.run("restart", "nginx")
-    stop.get(timeout=PATIENCE)
-    assert "killed" in running.run("logs", "-n", "50", "supervisor")
-    running.run("start", "memcached")
-    wait_until(lambda: is_well(running))
+def _exhaust(running: RunningSite, name: str) -> None:
+    """End a service badly until it is given up."""
+    while (found := services(running)[name]).state != "gave up":
+        if found.pid:
+            with suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGKILL)
+        gevent.sleep(0.05)
+    assert "died 6 times in a row" in found.reason
 
 
-def test_a_hung_sage_server_is_replaced_and_its_run_ends_with_the_reason(
+def test_slow_stops_are_bounded_and_hold_nothing_up(
     running: RunningSite, somebody: SignedIn
 ) -> None:
-    before = pids(running)
+    """None of them hears that it is to stop; meanwhile others are restarted."""
+    slow = ("postgresql", "memcached", "nginx", "haproxy", "app-1", "sage-1")
+    signal_all(running, slow, signal.SIGSTOP)
+    stop = gevent.spawn(running.run, "stop", *slow)
+    wait_until(lambda: services(running)["haproxy"].state in ("stopping", "hung"))
+    running.run("restart", "app-2")
+    stop.get(timeout=PATIENCE)
+    said = running.run("logs", "-n", "50", "supervisor")
+    assert re.search(r"app-2 +starting(.|\n)+did not stop, killed", said), said
+    for name in slow:
+        assert re.search(rf"{name} +stopped .*did not stop, killed", said), said
+    running.run("start", *slow)
+    wait_until(lambda: is_well(running))
+    page = Counting(somebody, 3)
+    assert page.finish() == page.expected
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (signal.SIGSTOP, "no answer for 3 s"),
+        (signal.SIGKILL, "ended by SIGKILL"),
+        (unruly.EXIT_0, "exited with code 0"),
+        (unruly.EXIT_1, "exited with code 1"),
+    ],
+)
+def test_a_sage_server_that_fails_is_replaced_and_its_runs_end_with_the_reason(
+    running: RunningSite, somebody: SignedIn, number: int, why: str
+) -> None:
     page = Page(somebody, somebody.new_worksheet())
     run = page.start("print('seen', flush=True); input()")
     page.until(lambda message: message.frame.HasField("input_request"))
-    for name in ("sage-1", "sage-2"):
-        os.kill(before[name], signal.SIGSTOP)
+    before = signal_all(running, ("sage-1", "sage-2"), number)
     finished = page.finish(run)
     assert finished.status == Finished.DIED
     assert page.printed(run) == "seen\n"
     page.close()
-    wait_until(lambda: _is_back(running, "sage-1", before["sage-1"]))
-    assert "no answer for 3 s" in running.run("logs", "-n", "200", "supervisor")
+    for name in ("sage-1", "sage-2"):
+        wait_until(partial(_is_back, running, name, before[name]))
+    assert why in running.run("logs", "-n", "200", "supervisor")
