@@ -28,6 +28,7 @@ from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.directory import Directory
 from app.evaluations import Evaluations
+from app.losses import Losses
 from app.nodes import Nodes
 from app.peers import Peers
 from app.placements import Placements
@@ -182,6 +183,9 @@ class Site:
             loads=self._loads,
             interval=settings.monitor.interval,
         )
+        self._losses = Losses(
+            database=self.database, nodes=self.nodes, limit=settings.sage.lost_seconds
+        )
         self._sessions = Sessions(
             database=self.database, delivery=delivery, placements=self._placements
         )
@@ -235,6 +239,7 @@ class Site:
         self._servers.start()
         self._standing.start()
         self._placements.start()
+        self._losses.start()
         if "monitor" not in self.settings.app.roles:
             at = f"{self.settings.app.host}:{self.settings.app.port}"
             self._teller = teller(self.settings, at, self._vitals)
@@ -251,6 +256,7 @@ class Site:
         self._servers.stop()
         self._standing.stop()
         self._placements.stop()
+        self._losses.stop()
         self._ring.stop()
         self._delivery.stop()
         self.nodes.stop()

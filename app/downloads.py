@@ -81,3 +81,6 @@ class Download:
 
     def servers_changed(self) -> None:
         """The file is where it is."""
+
+    def node_given_up(self) -> None:
+        """As when it was lost."""

@@ -58,5 +58,8 @@ class Inquiry:
     def node_found(self) -> None:
         """What was asked was lost with the old stream, which was told."""
 
+    def node_given_up(self) -> None:
+        """As when it was lost."""
+
     def servers_changed(self) -> None:
         """The answer comes from the one that was asked."""

@@ -42,6 +42,7 @@ class Channel(Protocol):
     def node_lost(self, reason: str) -> None: ...
     def node_found(self) -> None: ...
     def servers_changed(self) -> None: ...
+    def node_given_up(self) -> None: ...
 
 
 class Node:
@@ -194,6 +195,7 @@ class Nodes:
         self._wire = wire
         self._nodes: dict[str, Node] = {}
         self._in_use: tuple[str, ...] = ()  # sorted
+        self._lost: frozenset[str] = frozenset()
         self.loads: Mapping[str, Load] = {}  # by address, as far as they are known
 
     def __iter__(self) -> Iterator[Node]:
@@ -213,9 +215,9 @@ class Nodes:
     @property
     def addresses(self) -> tuple[str, ...]:
         """Of the servers where sessions may begin, sorted: those in use, unless they are
-        draining and others are not."""
-        draining = {node.address for node in self if node.is_draining}
-        return tuple(each for each in self._in_use if each not in draining) or self._in_use
+        draining or lost and others are not."""
+        unfit = self._lost.union(node.address for node in self if node.is_draining)
+        return tuple(each for each in self._in_use if each not in unfit) or self._in_use
 
     def stop(self) -> None:
         for node in self:
@@ -249,6 +251,17 @@ class Nodes:
         """Where sessions may begin: servers with a stream, or all if there is none."""
         up = {node.address for node in self if node.is_up}
         return tuple(each for each in self.addresses if each in up) or self.addresses
+
+    def give_up(self, lost: Iterable[str]) -> None:
+        """From now on these (host:port) and no others are lost: no session shall begin there,
+        and what they ran is over, unless we hear from them ourselves."""
+        before, self._lost = self._lost, frozenset(lost)
+        for node in self:
+            if node.address in self._lost - before and not node.is_up:
+                for channel in node.channels:
+                    channel.node_given_up()
+        if before != self._lost:
+            self.say_changed()
 
     def say_changed(self) -> None:
         """Where sessions begin has changed for somebody."""

@@ -251,6 +251,10 @@ class Watch:
         else:  # a run that was under way may be all that is known of its session
             self._return()
 
+    def node_given_up(self) -> None:
+        self._lives = None  # whatever it has said
+        gevent.spawn(self._return)
+
     def servers_changed(self) -> None:
         if not self._lives and self._is_misplaced:
             gevent.spawn(self._return)
@@ -310,6 +314,8 @@ class Watch:
         self._lives = None
         if node.is_up:
             self._join()
+        elif self._death is not None:
+            self._browser.post_message(Message(state=self._death))
         else:
             self._show_lost(node.failure)
 

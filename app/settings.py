@@ -204,6 +204,7 @@ class Sage:
     start_seconds: int = key(120, between(5, 3600))
     drain_seconds: float = key(600.0, between(0, 7 * 86400))
     quiet_seconds: float = key(60.0, between(0, 86400))
+    lost_seconds: float = key(30.0, between(5, 86400))
 
 
 @dataclass(frozen=True)

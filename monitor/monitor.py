@@ -15,6 +15,7 @@ import gevent
 from app.cache import Cache
 from app.db import Database, Unavailable
 from app.settings import Settings
+from app.skew import Skew
 from monitor import hosts, queries
 from monitor import services as rows_of_services
 from monitor.caps import Caps
@@ -62,6 +63,7 @@ class Monitor:
         self._checked = -CHECK_SECONDS
         self._heard: float | None = None  # since when the database has answered
         self._was_down = False
+        self._skew = Skew()
         self._lag = HubLag(window=self._settings.interval)
         self._caps = Caps(database=database, settings=settings.monitor)
         self._ring = Ring(
@@ -115,13 +117,27 @@ class Monitor:
             site=self._site,
             host=self._host,
             hosts=self._hosts,
-            services=[(row, samples.get(row.pid)) for row in running],
+            services=[
+                (
+                    self._dated(row),
+                    self._timed(samples[row.pid]) if row.pid in samples else None,
+                )
+                for row in running
+            ],
             seconds=MIRRORED_INTERVALS * self._settings.interval,
         )
 
     def _vitals_of(self, one: Watched) -> Vitals:
         vitals = self._vitals(one.at) or Vitals()
         return replace(vitals, hub_lag=self._lag.seconds) if one.pid == os.getpid() else vitals
+
+    def _dated(self, row: Row) -> Row:
+        """With the database's times, as `_timed` is."""
+        stopped = self._skew.corrected(row.stopped) if row.stopped else None
+        return replace(row, started=self._skew.corrected(row.started), stopped=stopped)
+
+    def _timed(self, sample: Sample) -> Sample:
+        return replace(sample, time=self._skew.corrected(sample.time))
 
     def _keep(self, samples: list[tuple[str, Sample]]) -> None:
         """Those that say something new."""
@@ -154,9 +170,12 @@ class Monitor:
                     rows=[row.id for row in running],
                     silence=self._silence,
                 )
+                self._skew.look(cursor)
                 rows = self._book.unwritten(beat.running)
-                rows_of_services.write_rows(cursor, rows)
-                rows_of_services.write_samples(cursor, samples)
+                rows_of_services.write_rows(cursor, [self._dated(row) for row in rows])
+                rows_of_services.write_samples(
+                    cursor, [(row, self._timed(sample)) for row, sample in samples]
+                )
             self._look_after(time.monotonic())
         except Unavailable as error:
             if not self._was_down:

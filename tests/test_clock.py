@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import gevent
 import pytest
@@ -15,45 +13,18 @@ import pytest
 from app.settings import ROOT
 from app.wire.messages_pb2 import Finished
 from tests import host
+from tests.clock import Clock
 from tests.page_client import Page, SignedIn
 from tests.running_site import RunningSite, supervised
 
 COUNTING = "from time import sleep as nap\nfor i in range(200): print(i); nap(float(.02))"
-LIBRARIES = Path("/usr/lib")
 LOOK_SECONDS = 4.0  # longer than a service may be silent
-
-
-class Clock:
-    """Of all that runs with `environment`: time.time() and the like, not monotonic clocks."""
-
-    def __init__(self, folder: Path) -> None:
-        host.needs("faketime")
-        library = next(LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"), None)
-        if library is None:
-            host.missing("libfaketimeMT.so.1")
-        self._file = folder / "clock"
-        self.jump(0)
-        self.environment = {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DONT_RESET": "1",
-        }
-
-    def jump(self, seconds: float) -> None:
-        """From the true time."""
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{seconds:+.0f}\n")
-        new.chmod(0o644)
-        os.replace(new, self._file)
 
 
 @pytest.fixture(scope="module")
 def clock() -> Iterator[Clock]:
     with host.short_folder() as folder:
-        yield Clock(folder)
+        yield Clock(folder / "clock")
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,9 @@ def watch(
 
 def test_a_service_is_seen_from_its_start_to_its_end(database: Database, watch: Any) -> None:
     monitor, watched = watch()
-    with sleeper() as process:
+    with sleeper("print(flush=True); import time; time.sleep(3600)") as process:
+        assert process.stdout
+        process.stdout.readline()
         watched.append(Watched("sage", "sage server", process.pid, "127.0.0.1", 8100))
         monitor.step()
         assert ask(database, "SELECT type, pid, running, port FROM services") == [

@@ -2,7 +2,8 @@
 
 Each server says at intervals that it is alive, and asks what the others have. So a limit of
 the site is exact on one server, and on several late by the interval. Without the database
-the last answer goes on to hold.
+the last answer goes on to hold. One that was silent for long learns here which of its sessions
+the others have given up (app/losses.py).
 """
 
 from __future__ import annotations
@@ -52,6 +53,13 @@ class Census:
                 (self._address, SILENCE),
             )
             self._pool.tell_elsewhere(Counter(dict(cursor.fetchall())))
+            cursor.execute(
+                "SELECT id::text, coalesce(reason, '') FROM sessions"
+                " WHERE id = ANY(%s::uuid[]) AND ended IS NOT NULL",
+                (self._pool.live_sessions,),
+            )
+            for session, reason in cursor.fetchall():
+                self._pool.end_session(session, reason)
 
     def _run(self) -> None:
         while True:

@@ -212,6 +212,17 @@ class Pool:
         if session is not None:
             session.kill("you left the queue" if session.is_waiting else "you ended it")
 
+    @property
+    def live_sessions(self) -> list[str]:
+        """Ids of the sessions that serve a worksheet."""
+        return [id for id, session in self._sessions.items() if session.journal is not None]
+
+    def end_session(self, id: str, reason: str) -> None:
+        """End a session if it lives; `reason` is what its viewers are told."""
+        session = self._sessions.get(id)
+        if session is not None:
+            session.kill(reason)
+
     def read_file(self, worksheet: str, path: str, offset: int) -> tuple[bytes, int]:
         """A piece of a file in the home of a worksheet's session, and the file's size.
 

@@ -7,6 +7,7 @@ repeated. While the database is away the journals keep everything.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from psycopg2.extras import execute_values
 from app.db import Database, Unavailable
 from app.sage.journal import Journal
 from app.sage.pool import Pool
+from app.skew import Skew
 from app.wire.decoder import parse
 from app.wire.messages_pb2 import Finished
 
@@ -40,8 +42,14 @@ class Rows:
     updated: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
-def rows_of(session: str, payloads: list[bytes]) -> Rows:
-    """Frames (encoded messages) of a session as rows. Times become UTC."""
+def utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def rows_of(
+    session: str, payloads: list[bytes], when: Callable[[float], datetime] = utc
+) -> Rows:
+    """Frames (encoded messages) of a session as rows. `when` makes its times the database's."""
     rows = Rows()
     for payload in payloads:
         step = parse(payload).frame
@@ -65,10 +73,6 @@ def rows_of(session: str, payloads: list[bytes]) -> Rows:
              step.interact.id or None)
         )
     return rows
-
-
-def when(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def forget_replaced(cursor: Cursor, run: str, area: str, update: int) -> None:
@@ -98,6 +102,7 @@ class Recorder:
         self._interval = interval
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self._set_aside: set[Journal] = set()
+        self._skew = Skew()
         self.delayed = ""  # why nothing is being recorded now
 
     def start(self) -> None:
@@ -155,13 +160,14 @@ class Recorder:
     def _record_some(self, journal: Journal) -> None:
         payloads = journal.read(journal.recorded, BATCH)
         opened = journal.opened
-        rows = rows_of(opened.session, payloads)
         with self._database.transaction() as cursor:
+            self._skew.look(cursor)
+            rows = rows_of(opened.session, payloads, self._skew.when)
             cursor.execute(
                 "INSERT INTO sessions (id, worksheet, server, language, started, account, kind)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 (opened.session, opened.worksheet, opened.server, opened.language,
-                 when(opened.time), opened.account, opened.kind),
+                 self._skew.when(opened.time), opened.account, opened.kind),
             )
             execute_values(
                 cursor,
@@ -196,5 +202,5 @@ class Recorder:
         with self._database.transaction() as cursor:
             cursor.execute(
                 "UPDATE sessions SET ended = %s, reason = %s WHERE id = %s",
-                (when(journal.state.time), journal.state.reason, journal.opened.session),
+                (self._skew.when(journal.state.time), journal.state.reason, journal.opened.session),
             )

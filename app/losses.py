@@ -1,0 +1,69 @@
+"""Sage servers that are not heard of any more: what they ran is over for the rest of the site.
+
+A server may be cut off and go on. So its sessions are ended in the database, by whoever notices
+first; it reads that when it is back (sage/census.py), ends them itself, and hands over what they
+put out meanwhile. Silence is measured by the database's clock alone, and only by somebody whom
+the database has answered all that time: else the silence may have been the database's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import gevent
+import psycopg2
+
+from app.db import Database, Unavailable
+from app.nodes import Nodes
+
+INTERVAL = 2.0  # seconds between looks
+
+log = logging.getLogger(__name__)
+
+
+class Losses:
+    def __init__(self, *, database: Database, nodes: Nodes, limit: float) -> None:
+        """`limit`: seconds of silence."""
+        self._database = database
+        self._nodes = nodes
+        self._limit = limit
+        self._answered_since: float | None = None  # the database
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def step(self, now: float) -> None:
+        """Look once; `now` is monotonic. Raises Unavailable."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT address FROM sage_servers"
+                " WHERE seen < now() - make_interval(secs => %s)",
+                (self._limit,),
+            )
+            silent = [address for (address,) in cursor.fetchall()]
+            if self._answered_since is None:
+                self._answered_since = now
+            if now - self._answered_since < self._limit:
+                return
+            cursor.execute(
+                "UPDATE sessions SET ended = now(), reason ="
+                " 'the Sage server ' || server || ' was not heard of for ' || %s || ' s'"
+                " WHERE server = ANY(%s) AND ended IS NULL",
+                (f"{self._limit:g}", silent),
+            )
+        self._nodes.give_up(silent)
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(INTERVAL)
+            try:
+                self.step(time.monotonic())
+            except (Unavailable, psycopg2.Error) as error:
+                log.debug("which Sage servers are heard of is not known: %s", error)
+                self._answered_since = None
