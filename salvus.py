@@ -29,6 +29,7 @@ from app.delivery import Delivery
 from app.directory import Directory
 from app.evaluations import Evaluations
 from app.losses import Losses
+from app.merging import Merger
 from app.nodes import Nodes
 from app.peers import Peers
 from app.placements import Placements
@@ -189,11 +190,13 @@ class Site:
         self._sessions = Sessions(
             database=self.database, delivery=delivery, placements=self._placements
         )
+        self._merger = Merger()
         self._sockets = Sockets(
             settings=settings,
             database=self.database,
             sessions=self._sessions,
             delivery=delivery,
+            merger=self._merger,
         )
         self._standing = Standing(
             database=self.database,
@@ -259,6 +262,7 @@ class Site:
         self._losses.stop()
         self._ring.stop()
         self._delivery.stop()
+        self._merger.close()
         self.nodes.stop()
         self._tokens.stop()
         if self._teller is not None:
@@ -542,6 +546,7 @@ for command in log_commands.commands(settings_file.read, connect):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
 main.add_command(commands.notify_command(settings_file.read))
+main.add_command(commands.end_session_command(settings_file.read))
 main.add_command(console.command(settings_file.read, certs.made_identity))
 
 

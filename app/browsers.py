@@ -24,12 +24,14 @@ class Browser:
         outbox: int,
         sign_in: bytes = b"",
         expires: datetime | None = None,
+        name: str = "",
     ) -> None:
         """`kind`: of user; `outbox`: bytes that may wait to be sent; `sign_in`: what lets it
-        stay open, until it `expires`."""
+        stay open, until it `expires`; `name`: the person's."""
         self.id = str(uuid.uuid4())
         self.account = account
         self.kind = kind
+        self.name = name
         self.worksheet = worksheet
         self.sign_in = sign_in
         self.expires = expires

@@ -8,6 +8,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Callable
 
 import click
@@ -57,22 +58,42 @@ def notify_command(read: Callable[[], Settings]) -> click.Command:
     @click.argument("text")
     def notify(text: str) -> None:
         """Show a notice on every open page of the site."""
-        settings = read()
-        silent = []
-        for server in layout.app_servers(settings):
-            host = LISTENED_AT.get(server.address, server.address)
-            try:
-                reached = _post(f"http://{host}:{server.port}/notices", settings, text=text)
-            except urllib.error.HTTPError as error:
-                raise click.ClickException(error.read().decode(errors="replace").strip()) from error
-            except OSError as error:
-                silent.append(f"{server.at}: {error}")
-                continue
-            click.echo(f"shown on {reached['browsers']} open pages")
-            return
-        raise click.ClickException("no app server answers: " + "; ".join(silent))
+        reached = _ask(read(), "/notices", text=text)["browsers"]
+        click.echo(f"shown on {reached} open pages")
 
     return notify
+
+
+def end_session_command(read: Callable[[], Settings]) -> click.Command:
+    """`end-session WORKSHEET REASON`."""
+
+    @click.command("end-session")
+    @click.argument("worksheet", type=click.UUID)
+    @click.argument("reason")
+    def end_session(worksheet: uuid.UUID, reason: str) -> None:
+        """End the Sage session of a worksheet; its open pages show the reason.
+
+        WORKSHEET is the last part of its address, and in the list of sessions at /status.
+        """
+        if not _ask(read(), f"/sessions/{worksheet}/end", reason=reason)["ended"]:
+            raise click.ClickException("this worksheet has no session")
+        click.echo("ended")
+
+    return end_session
+
+
+def _ask(settings: Settings, path: str, **form: str) -> dict[str, int]:
+    """What the first app server answers that is there."""
+    silent = []
+    for server in layout.app_servers(settings):
+        host = LISTENED_AT.get(server.address, server.address)
+        try:
+            return _post(f"http://{host}:{server.port}{path}", settings, **form)
+        except urllib.error.HTTPError as error:
+            raise click.ClickException(error.read().decode(errors="replace").strip()) from error
+        except OSError as error:
+            silent.append(f"{server.at}: {error}")
+    raise click.ClickException("no app server answers: " + "; ".join(silent))
 
 
 def _post(address: str, settings: Settings, **form: str) -> dict[str, int]:

@@ -47,6 +47,10 @@ class Inquiry:
             raise Refused(answer.refused.reason)
         return answer
 
+    def tell(self, message: Message) -> None:
+        """Something that has no answer. Raises NodeDown."""
+        self._node.send(self._channel, message)
+
     # -- Called by the node ----------------------------------------------------------
 
     def receive(self, received: Received) -> None:

@@ -28,6 +28,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "status_course": ADMINISTRATORS | {TOOL},
     "metrics": ADMINISTRATORS | {TOOL},
     "notices": frozenset((TOOL,)),
+    "end_session": frozenset((TOOL,)),
     # Worksheets
     "home": PEOPLE,
     "worksheet_list": PEOPLE,
@@ -83,6 +84,7 @@ MESSAGES: dict[str, frozenset[str]] = {
     "input_reply": PEOPLE,
     "save_cell": PEOPLE,
     "title": PEOPLE,
+    "here": PEOPLE,
     # Between servers, or from them to pages: never from a browser
     "refused": NOBODY,
     "detach": NOBODY,

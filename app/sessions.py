@@ -25,6 +25,7 @@ from app.browsers import Browser
 from app.db import Database, Unavailable
 from app.delivery import Delivery
 from app.downloads import Download
+from app.inquiry import Inquiry
 from app.nodes import Node, NodeDown
 from app.placements import Placements
 from app.wire.decoder import Received
@@ -44,6 +45,7 @@ from app.worksheets import Missing, Sheet
 BEGIN_SESSIONS = ("execute", "complete", "inspect", "restart")  # messages, where there is none
 
 log = logging.getLogger(__name__)
+END_SECONDS = 10.0  # that a sage server may take to end a session
 UNREACHED = "the Sage server can't be reached"
 ABANDONED = "its Sage server can't be reached and is not one of this site's any more"
 
@@ -141,6 +143,22 @@ class Sessions:
     def download(self, worksheet: str, server: str, path: str) -> Download:
         """A file of the home of a worksheet's session, begun. Raises NoFile, NodeDown."""
         return Download(self.place(worksheet, server), worksheet, path)
+
+    def end(self, worksheet: str, reason: str) -> bool:
+        """End the session of a worksheet, wherever it is; whether there was one. Its pages are
+        told the reason. Raises Unavailable, NodeDown."""
+        with self._database.reading() as cursor:
+            server = self.live_server(cursor, worksheet)
+            session = worksheets.recorded(cursor, worksheet).session
+        if not server:
+            return False
+        node = self._nodes.at(server)
+        attach = Attach(worksheet=worksheet, session=session, complete=True)
+        with Inquiry(node) as inquiry:
+            inquiry.ask(Message(attach=attach), END_SECONDS)
+            inquiry.ask(Message(end=End(reason=reason)), END_SECONDS)
+            inquiry.tell(Message(detach=Detach()))
+        return True
 
     def live_server(self, cursor: Cursor, worksheet: str) -> str:
         """host:port of the sage server that has the worksheet's live session, "" if none has."""
@@ -375,4 +393,5 @@ def as_message(cell: worksheets.Cell) -> Cell:
         auto=cell.auto,
         revision=cell.revision,
         run=cell.run or "",
+        text=cell.text,
     )

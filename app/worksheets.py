@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import changes
+from app import changes, texts
 from app.changes import Content
 
 ALL = 2**63 - 1  # a seq that no frame has
 SILENCE = 30.0  # seconds after which a sage server that was dropped counts as gone
+Merge = Callable[[bytes | None, str], tuple[bytes, str]]  # (state, code) to (state, code)
 BATCH = 64  # frames a statement fetches; a stream frame has at most 64 KiB
 
 
@@ -39,6 +40,7 @@ class Cell:
     auto: bool  # run when the worksheet is opened
     revision: int
     run: str | None = None
+    text: bytes = b""  # the state (app/texts.py) that the code is of
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def load(cursor: Cursor, worksheet: str, title: str) -> Sheet:
     """A worksheet with its cells."""
     cursor.execute(
         """
-        SELECT id::text, position, code, kind, deleted, folded, auto, revision,
+        SELECT id::text, position, code, kind, deleted, folded, auto, revision, text,
                (SELECT runs.id::text FROM runs
                 WHERE runs.worksheet = cells.worksheet AND runs.cell = cells.id
                 ORDER BY runs.queued DESC, runs.id LIMIT 1)
@@ -63,8 +65,12 @@ def load(cursor: Cursor, worksheet: str, title: str) -> Sheet:
         (worksheet,),
     )
     cells = tuple(
-        Cell(id, Content(position, code, kind, deleted), folded, auto, revision, run)
-        for id, position, code, kind, deleted, folded, auto, revision, run in cursor.fetchall()
+        Cell(
+            id, Content(position, code, kind, deleted), folded, auto, revision, run,
+            texts.begun(code) if text is None else bytes(text),
+        )
+        for id, position, code, kind, deleted, folded, auto, revision, text, run
+        in cursor.fetchall()
     )
     return Sheet(worksheet, title, cells)
 
@@ -79,10 +85,12 @@ def save_cell(
     folded: bool = False,
     auto: bool = False,
     typed: bool = True,
+    merge: Merge | None = None,
 ) -> Cell:
-    """Add or change a cell and return it as stored. Raises BadCell or ForeignCell.
+    """Add or change a cell and return it as stored. Raises BadCell, ForeignCell, BadUpdate.
 
-    What was not `typed` is a step of its own in the history.
+    What was not `typed` is a step of its own in the history. `merge` makes the new state and
+    code of those before; without it the code becomes what `content` says.
 
     PostgreSQL's text can't hold U+0000, which no program contains either: it is kept as
     U+FFFD, where the person sees it.
@@ -93,27 +101,58 @@ def save_cell(
         uuid.UUID(id)
     except ValueError:
         raise BadCell(f"A cell's id must be a UUID, not {id[:50]!r}.") from None
-    content = replace(content, code=content.code.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    text, content = _new_text(cursor, worksheet, id, content, merge)
     cursor.execute(
         """
-        INSERT INTO cells (id, worksheet, position, code, kind, deleted, folded, auto)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO cells (id, worksheet, position, code, kind, deleted, folded, auto, text)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (id) DO UPDATE
             SET position = EXCLUDED.position, code = EXCLUDED.code, kind = EXCLUDED.kind,
                 deleted = EXCLUDED.deleted, folded = EXCLUDED.folded, auto = EXCLUDED.auto,
-                revision = cells.revision + 1, changed = now()
+                text = EXCLUDED.text, revision = cells.revision + 1, changed = now()
             WHERE cells.worksheet = EXCLUDED.worksheet
         RETURNING revision
         """,
         (id, worksheet, content.position, content.code, content.kind, content.deleted,
-         folded, auto),
+         folded, auto, text),
     )  # fmt: skip
     row = cursor.fetchone()
     if row is None:
         raise ForeignCell(f"Cell {id} belongs to another worksheet.")
     changes.note(cursor, worksheet, account, id, content, typed=typed)
     cursor.execute("UPDATE worksheets SET changed = now() WHERE id = %s", (worksheet,))
-    return Cell(id, content, folded, auto, int(row[0]))
+    return Cell(id, content, folded, auto, int(row[0]), text=text)
+
+
+def _new_text(
+    cursor: Cursor, worksheet: str, id: str, content: Content, merge: Merge | None
+) -> tuple[bytes, Content]:
+    """The state of a cell's text that is about to be stored, and its content with that code.
+
+    Nobody else stores this cell until the transaction ends. Two who make the same one at once
+    begin with an empty text, into which both are merged.
+    """
+    if merge is not None:
+        cursor.execute(
+            "INSERT INTO cells (id, worksheet, position, code) VALUES (%s, %s, %s, '')"
+            " ON CONFLICT DO NOTHING",
+            (id, worksheet, content.position),
+        )
+    cursor.execute(
+        "SELECT code, text FROM cells WHERE id = %s AND worksheet = %s FOR UPDATE",
+        (id, worksheet),
+    )
+    before, text = cursor.fetchone() or (None, None)
+    state = None if text is None else bytes(text)
+    if merge is not None and before is not None:
+        state, code = merge(state, before)
+        return state, replace(content, code=code)
+    code = content.code.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    code = code.replace("\r\n", "\n").replace("\r", "\n")
+    content = replace(content, code=code)
+    if before is None:
+        return texts.begun(code), content
+    return texts.rewritten(state, before, code), content
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,8 @@ def test_a_page_may_send_what_its_row_says(kind: str, message: str) -> None:
     browser = Browser(account="", kind=kind, worksheet="", outbox=1 << 20)
     watch = Asked()
     conversation = Conversation(
-        browser=browser, watch=watch, database=watch, delivery=watch  # type: ignore[arg-type]
-    )
+        browser=browser, watch=watch, database=watch, delivery=watch, merger=watch,  # type: ignore[arg-type]
+    )  # fmt: skip
     asked = Message()
     getattr(asked, message).SetInParent()
     try:

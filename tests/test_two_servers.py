@@ -3,6 +3,7 @@ killed server are back on the other, with every line once."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import websocket
 from playwright.sync_api import Browser, expect
 
 from app.settings import ROOT
-from app.wire.messages_pb2 import Finished
+from app.wire.messages_pb2 import Finished, State
 from tests import browser as chromium
 from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
@@ -124,6 +125,30 @@ def test_a_notice_is_on_every_open_page(pair: RunningSite, user: SignedIn) -> No
         notice = page.until(lambda m: m.HasField("notice")).notice
         assert notice.text == "Down for ten minutes at noon"
         page.close()
+
+
+def test_who_ends_a_session_says_why_on_every_page(pair: RunningSite, user: SignedIn) -> None:
+    sheet = user.new_worksheet()
+    one, other = (Page(at(user, pair, number), sheet) for number in (0, 1))
+    one.run("a = 1")
+    run = one.start("print('seen', flush=True); input()")
+    for page in (one, other):
+        page.until(lambda message: message.frame.HasField("input_request"))
+    with gevent.Timeout(PATIENCE):
+        while not ended(pair, sheet, "maintenance at noon"):
+            gevent.sleep(0.1)  # until it is known where the session is
+    for page in (one, other):
+        assert page.finish(run).status == Finished.DIED
+        state = page.until_state(State.DEAD)
+        assert state.reason == "an administrator ended it: maintenance at noon"
+        page.close()
+
+
+def ended(site: RunningSite, sheet: str, reason: str) -> bool:
+    try:
+        return site.run("end-session", sheet, reason) == "ended\n"
+    except subprocess.CalledProcessError:
+        return False
 
 
 def test_an_edit_is_shown_on_the_other_server_at_once(pair: RunningSite, user: SignedIn) -> None:

@@ -16,6 +16,7 @@ from app.db import Database
 from app.delivery import Delivery
 from app.directory import Directory
 from app.evaluations import Evaluations
+from app.merging import Merger
 from app.nodes import Nodes
 from app.peers import Peers
 from app.placements import Placements
@@ -63,6 +64,7 @@ class WebApp:
             sessions=sessions,
             evaluations=Evaluations(nodes=nodes, cache=cache, settings=self.settings),
             sockets=Sockets(
+                merger=Merger(),
                 settings=self.settings, database=database, sessions=sessions, delivery=delivery
             ),
             delivery=delivery,

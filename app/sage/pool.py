@@ -206,11 +206,13 @@ class Pool:
         else:
             session.kill("there is no place for it")
 
-    def end(self, worksheet: str) -> None:
-        """End the session of a worksheet if it has one, or take it out of the queue."""
+    def end(self, worksheet: str, reason: str = "") -> None:
+        """End the session of a worksheet if it has one, or take it out of the queue. `reason`:
+        what its pages are told; empty: one of them asked for it."""
         session = self.timeline(worksheet).live
         if session is not None:
-            session.kill("you left the queue" if session.is_waiting else "you ended it")
+            asked = "you left the queue" if session.is_waiting else "you ended it"
+            session.kill(reason or asked)
 
     @property
     def live_sessions(self) -> list[str]:

@@ -195,7 +195,7 @@ class Connection:
         self._pool.restart(viewer.timeline.worksheet, viewer.person)
 
     def _end(self, viewer: Viewer, message: Message) -> None:
-        self._pool.end(viewer.timeline.worksheet)
+        self._pool.end(viewer.timeline.worksheet, message.end.reason)
 
     def _touch(self, viewer: Viewer, message: Message) -> None:
         if viewer.timeline.live is not None:

@@ -88,7 +88,7 @@ def create_app(
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)
     metrics.register(app, snapshot=snapshot)
-    notices.register(app, delivery=delivery)
+    notices.register(app, delivery=delivery, sessions=sessions)
     sockets.register(app)
     app.wsgi_app = Forwarded(app.wsgi_app, settings.app.proxies)  # type: ignore[method-assign]
 

@@ -7,6 +7,7 @@ the browser's outbox. When the server stops, `leave` tells all pages to come bac
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -23,16 +24,21 @@ from app.browsers import Browser
 from app.changes import Content
 from app.db import Database, Unavailable
 from app.delivery import Delivery, ToWorksheet
+from app.merging import Merger
 from app.roles import may_send
 from app.sessions import Sessions, Watch, as_message
 from app.settings import Settings
+from app.texts import BadUpdate
 from app.web.origins import is_own_origin
 from app.web.websocket import Closed, WebSocket
 from app.wire.decoder import PROTOCOL_VERSION, Malformed, parse
 from app.wire.messages_pb2 import (
+    Attach,
     CellKind,
     CellSaved,
+    End,
     Hello,
+    Here,
     Message,
     Pong,
     Refused,
@@ -43,6 +49,8 @@ from app.wire.messages_pb2 import (
 
 SIGNED_OUT = 4403  # close code: the page may not stay open
 PARTING = 1.0  # seconds in which a browser that was told to leave may do so itself
+HERE_PAUSE = 0.05  # seconds between two messages of where somebody is
+LARGEST_HERE = 1024  # bytes of such a message
 FLUSH = 60.0  # seconds the sending greenlet sleeps at most
 TO_SESSION = frozenset(
     ("ack", "active", "execute", "update", "cancel", "interrupt", "restart", "end", "complete",
@@ -76,8 +84,10 @@ class Sockets:
         database: Database,
         sessions: Sessions,
         delivery: Delivery,
+        merger: Merger,
     ) -> None:
         self._settings = settings
+        self._merger = merger
         self._database = database
         self._sessions = sessions
         self._delivery = delivery
@@ -101,6 +111,7 @@ class Sockets:
             outbox=4 * self._settings.wire.window,
             sign_in=flask.g.person.sign_in,
             expires=flask.g.person.expires,
+            name=flask.g.person.name,
         )
         try:
             connection = WebSocket(
@@ -136,6 +147,7 @@ class Sockets:
             watch=watch,
             database=self._database,
             delivery=self._delivery,
+            merger=self._merger,
         )
         try:
             self._delivery.directory.enter(browser)
@@ -143,6 +155,7 @@ class Sockets:
                 conversation.take(connection.receive())
         finally:
             sender.kill()
+            conversation.leave()
             self._delivery.browsers.remove(browser)
             self._delivery.directory.leave(browser)
             watch.close()
@@ -173,13 +186,30 @@ class Conversation:
     """What one browser says, done."""
 
     def __init__(
-        self, *, browser: Browser, watch: Watch, database: Database, delivery: Delivery
+        self,
+        *,
+        browser: Browser,
+        watch: Watch,
+        database: Database,
+        delivery: Delivery,
+        merger: Merger,
     ) -> None:
         self._browser = browser
         self._watch = watch
         self._database = database
         self._delivery = delivery
+        self._merger = merger
         self._delayed = False
+        self._is_in = False  # the worksheet exists, and its person may read it
+        self._told = 0.0  # when the others were told last where this one is
+        self._actions: dict[str, Callable[[Message], None]] = {
+            "hello": lambda message: self._greet(message.hello),
+            "ping": lambda _: browser.post_message(Message(pong=Pong())),
+            "attach": lambda message: self._attach(message.attach),
+            "save_cell": lambda message: self._save(message.save_cell),
+            "title": lambda message: self._rename(message.title),
+            "here": lambda message: self._show(message.here),
+        }
 
     def take(self, raw: bytes) -> None:
         """Do what a message asks; what can't be done is refused."""
@@ -191,20 +221,12 @@ class Conversation:
         kind = message.WhichOneof("body") or "nothing"
         if not may_send(self._browser.kind, kind):
             self._refuse(f"a page must not send {kind}")
+        elif kind == "end":
+            self._watch.send(Message(end=End()), about="")  # reasons are for the site's tools
         elif kind in TO_SESSION:
             self._watch.send(message, about=message.execute.run or message.update.interact)
-        elif kind == "hello":
-            self._greet(message.hello)
-        elif kind == "ping":
-            self._browser.post_message(Message(pong=Pong()))
-        elif kind == "attach":
-            attach = message.attach
-            if not self._watch.attach(attach.session, attach.after):
-                self._refuse("there is no such worksheet")
-        elif kind == "save_cell":
-            self._save(message.save_cell)
-        elif kind == "title":
-            self._rename(message.title)
+        elif kind in self._actions:
+            self._actions[kind](message)
 
     def _refuse(self, reason: str, about: str = "") -> None:
         self._browser.post_message(Message(refused=Refused(reason=reason, about=about)))
@@ -214,6 +236,11 @@ class Conversation:
             self._refuse("this page is older than the server; load it again")
         ours = Hello(version=PROTOCOL_VERSION, role="app", node=self._browser.id)
         self._browser.post_message(Message(hello=ours))
+
+    def _attach(self, order: Attach) -> None:
+        self._is_in = self._watch.attach(order.session, order.after)
+        if not self._is_in:
+            self._refuse("there is no such worksheet")
 
     def _save(self, order: SaveCell) -> None:
         """Store a cell and show it to the others who have the worksheet open."""
@@ -233,12 +260,35 @@ class Conversation:
                 content,
                 folded=order.folded,
                 auto=order.auto,
+                merge=self._merge_of(order),
             ),
         )
         if cell is not None:
-            saved = CellSaved(id=cell.id, revision=cell.revision)
+            saved = CellSaved(id=cell.id, revision=cell.revision, text=cell.text)
             self._browser.post_message(Message(cell_saved=saved))
             self._tell_others(Message(cell=as_message(cell)))
+
+    def _merge_of(self, order: SaveCell) -> worksheets.Merge | None:
+        """How its edits are merged; None if it has none, but a code that shall be."""
+        if not order.text:
+            return None
+        return lambda state, code: self._merger.merged(state, code, order.text)
+
+    def leave(self) -> None:
+        """Tell the others that this page's person has gone."""
+        if self._is_in:
+            here = Here(browser=self._browser.id, left=True)
+            self._tell_others(Message(here=here))
+
+    def _show(self, here: Here) -> None:
+        """Tell the others where this page's person is, not too often."""
+        now = time.monotonic()
+        is_soon = now - self._told < HERE_PAUSE
+        if is_soon or not self._is_in or here.ByteSize() > LARGEST_HERE:
+            return
+        self._told = now
+        here.browser, here.name = self._browser.id, self._browser.name
+        self._tell_others(Message(here=here))
 
     def _rename(self, order: Title) -> None:
         """Store another title and show it to everybody; to who sent it that confirms it."""
@@ -266,7 +316,7 @@ class Conversation:
             self._delayed = True
             self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
             return None
-        except worksheets.BadCell as error:
+        except (worksheets.BadCell, BadUpdate) as error:
             self._refuse(str(error), about)
             return None
         if self._delayed:

@@ -17,7 +17,7 @@ MARKDOWN: CellKind
 RAW: CellKind
 
 class Message(_message.Message):
-    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "title", "opened", "order", "host_report", "progress", "log_text", "done", "draining", "challenge", "bye", "deliver", "reached", "notice")
+    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "here", "title", "opened", "order", "host_report", "progress", "log_text", "done", "draining", "challenge", "bye", "deliver", "reached", "notice")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Message(_message.Message):
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     EXITED_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    HERE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +108,7 @@ class Message(_message.Message):
     signal: Signal
     exited: Exited
     ready: Ready
+    here: Here
     title: Title
     opened: Opened
     order: Order
@@ -120,7 +122,7 @@ class Message(_message.Message):
     deliver: Deliver
     reached: Reached
     notice: Notice
-    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., title: _Optional[_Union[Title, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., host_report: _Optional[_Union[HostReport, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log_text: _Optional[_Union[LogText, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., reached: _Optional[_Union[Reached, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
+    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., here: _Optional[_Union[Here, _Mapping]] = ..., title: _Optional[_Union[Title, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., host_report: _Optional[_Union[HostReport, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log_text: _Optional[_Union[LogText, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., reached: _Optional[_Union[Reached, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "node", "role", "protections", "language", "proof")
@@ -276,8 +278,10 @@ class Update(_message.Message):
     def __init__(self, run: _Optional[str] = ..., interact: _Optional[str] = ..., number: _Optional[int] = ..., values: _Optional[str] = ...) -> None: ...
 
 class End(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("session", "run", "seq", "area", "update", "queued", "started", "stream", "bundle", "traceback", "clear", "input_request", "truncated", "finished", "interact", "values", "files")
@@ -578,7 +582,7 @@ class Title(_message.Message):
     def __init__(self, title: _Optional[str] = ...) -> None: ...
 
 class Cell(_message.Message):
-    __slots__ = ("id", "position", "code", "revision", "run", "kind", "folded", "auto", "deleted")
+    __slots__ = ("id", "position", "code", "revision", "run", "kind", "folded", "auto", "deleted", "text")
     ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -588,6 +592,7 @@ class Cell(_message.Message):
     FOLDED_FIELD_NUMBER: _ClassVar[int]
     AUTO_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     id: str
     position: float
     code: str
@@ -597,10 +602,11 @@ class Cell(_message.Message):
     folded: bool
     auto: bool
     deleted: bool
-    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., revision: _Optional[int] = ..., run: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ...) -> None: ...
+    text: bytes
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., revision: _Optional[int] = ..., run: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ..., text: _Optional[bytes] = ...) -> None: ...
 
 class SaveCell(_message.Message):
-    __slots__ = ("id", "position", "code", "kind", "folded", "auto", "deleted")
+    __slots__ = ("id", "position", "code", "kind", "folded", "auto", "deleted", "text")
     ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -608,6 +614,7 @@ class SaveCell(_message.Message):
     FOLDED_FIELD_NUMBER: _ClassVar[int]
     AUTO_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     id: str
     position: float
     code: str
@@ -615,15 +622,36 @@ class SaveCell(_message.Message):
     folded: bool
     auto: bool
     deleted: bool
-    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ...) -> None: ...
+    text: bytes
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ..., text: _Optional[bytes] = ...) -> None: ...
 
 class CellSaved(_message.Message):
-    __slots__ = ("id", "revision")
+    __slots__ = ("id", "revision", "text")
     ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     id: str
     revision: int
-    def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    text: bytes
+    def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ..., text: _Optional[bytes] = ...) -> None: ...
+
+class Here(_message.Message):
+    __slots__ = ("browser", "name", "cell", "anchor", "head", "asks", "left")
+    BROWSER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    browser: str
+    name: str
+    cell: str
+    anchor: bytes
+    head: bytes
+    asks: bool
+    left: bool
+    def __init__(self, browser: _Optional[str] = ..., name: _Optional[str] = ..., cell: _Optional[str] = ..., anchor: _Optional[bytes] = ..., head: _Optional[bytes] = ..., asks: _Optional[bool] = ..., left: _Optional[bool] = ...) -> None: ...
 
 class Saving(_message.Message):
     __slots__ = ("delayed", "reason")

@@ -8,6 +8,7 @@ import { Interacts } from "./interact.js"
 import { giveMenu } from "./menu.js"
 import { Output } from "./output.js"
 import { prose } from "./prose.js"
+import { SharedText } from "./shared.js"
 import { CellKind, Status } from "./wire.js"
 
 const ENDINGS = {
@@ -32,7 +33,7 @@ export class Cell {
   #heading = element("span", { class: "number", "aria-hidden": "true" })
   #prose = element("div", { class: "prose" })
   #marks = element("p", { class: "marks" })
-  #content
+  #content // without the code, which is in `shared`
   #rendered = null
   #editing = false
 
@@ -47,10 +48,11 @@ export class Cell {
    * cancel(cell), reply(cell, text), update(values of an Update message), go(cell, step) to
    * another one, beyond(cell, step) to another one's editor, split(cell), key(cell, event) for
    * a key when it is selected, menu(cell), complete(cell, code, cursor), inspect(cell, code,
-   * cursor).
+   * cursor), moved(cell, anchor, head) as the editor's. `shared`: its text, if that is known.
    */
-  constructor(id, content, handlers) {
+  constructor(id, content, handlers, shared = SharedText.of(content.code)) {
     this.id = id
+    this.shared = shared
     this.#content = { ...EMPTY, ...content }
     this.#handlers = handlers
     this.#region = element("div", { class: "output", role: "region", "aria-busy": "false" })
@@ -65,8 +67,8 @@ export class Cell {
     this.element = element("section", { class: "cell", tabIndex: -1 },
       element("div", { class: "gutter" }, run, this.#heading, element("div", { class: "more" }, menu)),
       element("div", { class: "body" }, this.#marks, holder, this.#prose, this.#region, this.#note))
-    this.#editor = new Editor(holder, this.#content.code, {
-      edited: () => handlers.edited(this),
+    this.#editor = new Editor(holder, shared, {
+      moved: (anchor, head) => handlers.moved(anchor ? this : null, anchor, head),
       run: () => handlers.run(this),
       runAndMoveOn: () => handlers.runAndMoveOn(this),
       leave: () => this.#leave(),
@@ -75,6 +77,7 @@ export class Cell {
       complete: (code, cursor) => handlers.complete(this, code, cursor),
       inspect: (code, cursor) => handlers.inspect(this, code, cursor),
     })
+    shared.edited = () => handlers.edited(this)
     this.#output = new Output(this.#region, {
       reply: text => handlers.reply(this, text),
       finished: value => this.#finished(value),
@@ -110,6 +113,28 @@ export class Cell {
     this.#editor.code = content.code
     if (kind !== content.kind) this.#editing = false
     this.#show()
+  }
+
+  /** Take what was typed elsewhere into its text. */
+  merge(state) {
+    this.shared.merge(state)
+    this.#show()
+  }
+
+  /** Its text as the server has it. */
+  set stored(state) {
+    this.shared.take(state)
+    this.#show()
+  }
+
+  /** Others who are in its editor. */
+  set others(people) {
+    this.#editor.others = people
+  }
+
+  /** What has changed when this has, of what is to be stored. */
+  get version() {
+    return JSON.stringify({ ...this.#content, code: this.shared.edits })
   }
 
   get position() {

@@ -20,9 +20,13 @@ export class Drafts {
     sessionStorage.setItem("salvus:tab", this.#tab)
   }
 
-  /** Keep the draft of a cell; false if this browser can't (storage full or forbidden). */
-  keep(cell, content) {
-    return write(this.#prefix + cell, JSON.stringify({ ...content, tab: this.#tab, time: Date.now() }))
+  /**
+   * Keep the draft of a cell, with the state of its text; false if this browser can't (storage
+   * full or forbidden).
+   */
+  keep(cell, content, state) {
+    const text = toBase64(state)
+    return write(this.#prefix + cell, JSON.stringify({ ...content, text, tab: this.#tab, time: Date.now() }))
   }
 
   drop(cell) {
@@ -39,17 +43,27 @@ export class Drafts {
     else write(this.#titled, title)
   }
 
-  /** [{cell, content}] that nobody else is about to store. */
+  /** [{cell, content, state}] that nobody else is about to store; `state` null if it was not kept. */
   restored() {
     const found = []
     for (const [key, text] of Object.entries(localStorage)) {
       if (!key.startsWith(this.#prefix)) continue
-      const { tab, time, ...content } = JSON.parse(text)
+      const { tab, time, text: state, ...content } = JSON.parse(text)
       if (tab !== this.#tab && Math.abs(Date.now() - time) < REST) continue
-      found.push({ cell: key.slice(this.#prefix.length), content })
+      found.push({ cell: key.slice(this.#prefix.length), content, state: state ? fromBase64(state) : null })
     }
     return found
   }
+}
+
+function toBase64(bytes) {
+  let text = ""
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+function fromBase64(text) {
+  return Uint8Array.from(atob(text), character => character.charCodeAt(0))
 }
 
 function write(key, text) {

@@ -1,16 +1,16 @@
 // The editor of a cell: CodeMirror with Python, Sage's completion and the keys of a worksheet.
 
 import {
-  Annotation, Compartment, EditorState, EditorView, Prec, acceptCompletion, autocompletion,
+  Compartment, EditorState, EditorView, Prec, acceptCompletion, autocompletion,
   bracketMatching, classHighlighter, closeBrackets, closeBracketsKeymap, completionStatus,
-  defaultKeymap, drawSelection, dropCursor, highlightSpecialChars, history, historyKeymap,
-  indentLess, indentMore, indentOnInput, indentUnit, keymap, lineNumbers, python, startCompletion,
-  syntaxHighlighting,
+  defaultKeymap, drawSelection, dropCursor, highlightSpecialChars, indentLess, indentMore,
+  indentOnInput, indentUnit, keymap, lineNumbers, python, startCompletion, syntaxHighlighting,
+  yCollab, yUndoManagerKeymap,
 } from "codemirror"
+import { cursors, showCursors } from "./cursors.js"
 import { withoutPrompts } from "./prompts.js"
 import { difference, fromCodePoints, toCodePoints } from "./text.js"
 
-const fromElsewhere = Annotation.define()
 const CODE = [indentOnInput(), closeBrackets(), python(), syntaxHighlighting(classHighlighter)]
 
 export class Editor {
@@ -19,29 +19,39 @@ export class Editor {
   #language = new Compartment()
   #numbers = new Compartment()
   #isCode = true
+  #shared
   #handlers
 
   /**
-   * `handlers`: edited(), run(), runAndMoveOn(), leave(), beyond(step) when the cursor goes
+   * `shared`: the text. `handlers`: moved(anchor, head) with the selection, or without
+   * when the editor is left; run(), runAndMoveOn(), leave(), beyond(step) when the cursor goes
    * on above (-1) or below (1), split(), complete(code, cursor) and inspect(code, cursor),
    * which both count in code points; complete gives a promise.
    */
-  constructor(parent, code, handlers) {
+  constructor(parent, shared, handlers) {
+    this.#shared = shared
     this.#handlers = handlers
     this.#view = new EditorView({
       parent,
-      state: EditorState.create({ doc: code, extensions: this.#extensions() }),
+      state: EditorState.create({ doc: shared.text.toString(), extensions: this.#extensions() }),
     })
+  }
+
+  /** Others who are in this editor: [{name, color, anchor, head}], with places in the text. */
+  set others(people) {
+    const at = anchor => this.#shared.offset(anchor)
+    const found = people.map(each => ({ ...each, anchor: at(each.anchor), head: at(each.head) }))
+    showCursors(this.#view, found.filter(({ anchor, head }) => anchor !== null && head !== null))
   }
 
   get code() {
     return this.#view.state.doc.toString()
   }
 
-  /** Take what was typed elsewhere, keeping the cursor and the history of what is the same. */
+  /** Make it another text, keeping the cursor in what is the same. */
   set code(code) {
     const changes = difference(this.code, code)
-    if (changes) this.#view.dispatch({ changes, annotations: fromElsewhere.of(true) })
+    if (changes) this.#view.dispatch({ changes })
   }
 
   set label(label) {
@@ -90,7 +100,7 @@ export class Editor {
   }
 
   #extensions() {
-    const { edited, run, runAndMoveOn, leave, split } = this.#handlers
+    const { run, runAndMoveOn, leave, split } = this.#handlers
     const does = action => () => (action(), true)
     const go = step => view => isAtEdge(view.state, step) && this.#handlers.beyond(step)
     return [
@@ -107,25 +117,32 @@ export class Editor {
       keymap.of([{ key: "ArrowUp", run: go(-1) }, { key: "ArrowDown", run: go(1) }]),
       EditorView.clipboardInputFilter.of(text => this.#isCode ? withoutPrompts(text) : text),
       this.#numbers.of([]),
-      keymap.of([...closeBracketsKeymap, ...historyKeymap]),
+      keymap.of([...closeBracketsKeymap, ...yUndoManagerKeymap]),
       Prec.low(keymap.of([{ key: "Escape", run: does(leave) }, ...defaultKeymap])),
       this.#label.of(this.#named("Code")),
       EditorView.contentAttributes.of({ spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
       EditorView.lineWrapping,
       EditorView.updateListener.of(update => {
-        const own = update.transactions.some(one => one.docChanged && !one.annotation(fromElsewhere))
-        if (own) edited()
+        if (update.focusChanged || update.selectionSet || update.docChanged) this.#tellPlace(update)
       }),
       autocompletion({ override: [context => this.#complete(context)], activateOnTyping: false, icons: false }),
       EditorState.tabSize.of(4),
       indentUnit.of("    "),
       highlightSpecialChars(),
-      history(),
+      yCollab(this.#shared.text, null, { undoManager: this.#shared.undo }),
+      cursors,
       drawSelection(),
       dropCursor(),
       bracketMatching(),
       this.#language.of(CODE),
     ]
+  }
+
+  /** Where the person is, if they are in here. */
+  #tellPlace({ view, focusChanged }) {
+    if (!view.hasFocus) return void (focusChanged && this.#handlers.moved())
+    const { anchor, head } = view.state.selection.main
+    this.#handlers.moved(this.#shared.anchor(anchor), this.#shared.anchor(head))
   }
 
   #tab(view) {

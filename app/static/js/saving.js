@@ -29,7 +29,7 @@ export class Saving {
     clearTimeout(edit.timer)
     edit.timer = setTimeout(() => this.flush(cell), PAUSE)
     this.#changed()
-    return this.#drafts.keep(cell.id, cell.content)
+    return this.#drafts.keep(cell.id, cell.content, cell.shared.state)
   }
 
   /** The worksheet has got another title here; null: it is stored as it is. */
@@ -58,17 +58,16 @@ export class Saving {
     const edit = this.#edits.get(cell.id)
     if (!edit) return
     clearTimeout(edit.timer)
-    const { id, content } = cell
-    const text = JSON.stringify(content)
-    if (edit.sent.at(-1) === text) return
-    edit.sent.push(text)
-    this.#send("saveCell", { id, ...content })
+    const { id, content, version } = cell
+    if (edit.sent.at(-1) === version) return
+    edit.sent.push(version)
+    this.#send("saveCell", { id, ...content, text: cell.shared.news })
   }
 
   /** The oldest save of a cell that was under way is stored. */
   confirmed(id) {
     const edit = this.#edits.get(id)
-    if (!edit || edit.sent.shift() !== JSON.stringify(edit.cell.content)) return
+    if (!edit || edit.sent.shift() !== edit.cell.version) return
     clearTimeout(edit.timer)
     this.#edits.delete(id)
     this.#drafts.drop(id)

@@ -85,7 +85,7 @@ export class Structure {
   }
 
   #change(changes, others = []) {
-    this.#remember([...changes.map(([cell]) => [cell, cell.content]), ...others])
+    this.#remember([...changes.map(([cell, content]) => [cell, before(cell, content)]), ...others])
     this.#apply(changes)
   }
 
@@ -112,3 +112,9 @@ export class Structure {
 }
 
 export const NEXT_KIND = { m: CellKind.MARKDOWN, y: CellKind.CODE, r: CellKind.RAW }
+
+/** What a cell is now of what `content` would make of it: others may change the rest. */
+function before(cell, content) {
+  const now = cell.content
+  return Object.fromEntries(Object.keys(content).map(key => [key, now[key]]))
+}

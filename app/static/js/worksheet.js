@@ -9,9 +9,11 @@ import { Find } from "./find.js"
 import { uuid } from "./ids.js"
 import { actionOf, describeKeys } from "./keys.js"
 import { giveMenu } from "./menu.js"
+import { Others } from "./others.js"
 import { Outline } from "./outline.js"
 import { Presence } from "./presence.js"
 import { Saving } from "./saving.js"
+import { SharedText } from "./shared.js"
 import { Socket } from "./socket.js"
 import { describe, describeSaving } from "./status.js"
 import { NEXT_KIND, Structure } from "./structure.js"
@@ -50,6 +52,7 @@ class Worksheet {
   #numbered = localStorage.getItem(NUMBERED) === "yes"
   #title = document.getElementById("title").value // as it is stored
   #presence
+  #others
   #usage
 
   constructor(id, page) {
@@ -67,6 +70,8 @@ class Worksheet {
     this.#find = new Find(page.find, this.#cells, { rewrite: texts => this.#rewrite(texts) })
     this.#announcer = new Announcer(page.announcer)
     this.#presence = new Presence(() => this.#socket.open && this.#socket.send("active", {}))
+    this.#others = new Others(page.others, value => this.#socket.open && this.#socket.send("here", value),
+      id => this.#cells.get(id))
     this.#usage = new UsageView(page.usage)
     this.#listen()
     const scheme = location.protocol === "https:" ? "wss:" : "ws:"
@@ -102,6 +107,7 @@ class Worksheet {
     this.#socket.send("attach", { worksheet: this.#id, ...this.#timeline.position })
     this.#saving.again()
     this.#askAgain()
+    this.#others.ask()
     this.#tell()
   }
 
@@ -138,10 +144,13 @@ class Worksheet {
     frame: value => this.#timeline.accept(value) && this.#take(value),
     cell: value => this.#changed(value),
     title: ({ title }) => this.#titled(title),
-    cellSaved: ({ id, revision }) => {
+    cellSaved: ({ id, revision, text }) => {
       this.#revisions.set(id, revision)
+      const cell = this.#cells.get(id)
+      if (cell && text.length) cell.stored = text
       this.#saving.confirmed(id)
     },
+    here: value => this.#others.take(value),
     usage: value => this.#usage.show(value),
     notice: ({ text, time }) => this.#announce(text, time),
     saving: value => this.#savingDelayed(value),
@@ -164,16 +173,17 @@ class Worksheet {
   }
 
   /** A cell as it is stored; of one that was deleted before this page opened nothing is shown. */
-  #changed({ id, revision, position, code, kind, folded, auto, deleted }) {
+  #changed({ id, revision, position, code, kind, folded, auto, deleted, text }) {
     const cell = this.#cells.get(id)
     if (deleted && !revision) return this.#gone(id)
+    if (cell && text.length) cell.stored = text
     if (cell && (this.#saving.isDirty(id) || revision <= (this.#revisions.get(id) ?? 0n))) return
     this.#revisions.set(id, revision)
     const content = { position, code, kind, folded, auto, deleted }
     this.#forgotten.delete(id)
-    if (!cell) return void this.#insert(id, content)
+    if (!cell) return void this.#insert(id, content, text.length ? SharedText.stored(text) : undefined)
     const moves = cell.position !== position || cell.deleted !== deleted
-    cell.content = content
+    cell.content = { ...content, code: cell.code }
     if (moves) this.#cells.place(cell)
     this.#outline.refresh()
   }
@@ -187,14 +197,16 @@ class Worksheet {
   }
 
   #restoreDrafts() {
-    for (const { cell: id, content } of this.#drafts.restored()) {
-      const cell = this.#cells.get(id) ?? this.#insert(id, content)
+    for (const { cell: id, content, state } of this.#drafts.restored()) {
+      const cell = this.#cells.get(id) ?? this.#insert(id, content, state ? SharedText.kept(state) : undefined)
       if (this.#saving.isDirty(id)) continue
-      if (this.#revisions.has(id) && isSame(cell.content, content)) {
+      if (state) cell.merge(state)
+      const { code, ...rest } = content
+      if (!state && this.#revisions.has(id) && isSame(cell.content, content)) {
         this.#drafts.drop(id)
         continue
       }
-      cell.content = { ...cell.content, ...content }
+      cell.content = { ...cell.content, ...rest, code: state ? cell.code : code }
       this.#cells.place(cell)
       this.#edited(cell)
     }
@@ -240,7 +252,8 @@ class Worksheet {
       this.#unconfirmed.delete(run)
       if (this.#forgotten.has(value.cell)) return
       const known = this.#cells.get(value.cell)
-      const cell = known ?? this.#insert(value.cell, { position: this.#cells.end, code: value.code })
+      const place = { position: this.#cells.end }
+      const cell = known ?? this.#insert(value.cell, place, SharedText.guessed(value.code))
       cell.begin(run, "queued")
     } else {
       this.#cells.of(run)?.take(frame)
@@ -478,7 +491,7 @@ class Worksheet {
 
   // --- The cells ---
 
-  #insert(id, content) {
+  #insert(id, content, shared = undefined) {
     const cell = new Cell(id, content, {
       started: cell => this.#announcer.say(`Cell ${cell.number} is running`),
       ended: (cell, ending) => {
@@ -497,7 +510,8 @@ class Worksheet {
       menu: cell => this.#menuOf(cell),
       complete: (cell, code, cursor) => this.#complete(cell, code, cursor),
       inspect: (cell, code, cursor) => this.#inspect(cell, code, cursor),
-    })
+      moved: (cell, anchor, head) => this.#others.moved(cell, anchor, head),
+    }, shared)
     if (this.#numbered) cell.numbered = true
     this.#cells.add(cell)
     return cell
@@ -582,6 +596,7 @@ new Worksheet(find("sheet").dataset.worksheet, {
   end: find("end"),
   menu: find("menu"),
   usage: find("usage"),
+  others: find("others"),
   outline: find("outline"),
   find: find("find"),
   help: find("help"),
