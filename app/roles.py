@@ -41,6 +41,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "worksheet_restore": PEOPLE,
     "worksheet_purge": PEOPLE,
     "worksheet_history": PEOPLE,
+    "export_worksheet": PEOPLE,
+    "import_worksheet": PEOPLE,
     "restore_version": PEOPLE,
     "socket": PEOPLE,
     "file": PEOPLE,

@@ -182,26 +182,26 @@ def open_pages(site: Site, count: int, number: int) -> list[websocket.WebSocket]
     return found
 
 
-def costs(site: Site, counts: tuple[int, ...], numbers: tuple[int, ...]) -> None:
+def costs(site: Site, steps: list[tuple[int, int]]) -> None:
+    """`steps`: so many more pages on an app server of this number."""
     opened: list[websocket.WebSocket] = []
-    for number in numbers:  # what the first pages bring is not theirs alone
+    for number in (0, 1):  # what the first pages bring is not theirs alone
         opened += open_pages(site, 50, number)
-    before = {number: site.memory(number) for number in numbers}
-    files = {number: site.descriptors(number) for number in numbers}
-    here = 0
-    for count in counts:
-        for number in numbers:
-            opened += open_pages(site, (count - here) // len(numbers), number)
-        here = count
-        used = sum(site.memory(number) - before[number] for number in numbers)
-        more = sum(site.descriptors(number) - files[number] for number in numbers)
+    before = [site.memory(number) for number in (0, 1)]
+    files = [site.descriptors(number) for number in (0, 1)]
+    count = 0
+    for more, number in steps:
+        opened += open_pages(site, more, number)
+        count += more
+        used = sum(site.memory(each) - before[each] for each in (0, 1))
+        held = sum(site.descriptors(each) - files[each] for each in (0, 1))
         print(
-            f"  {count:6} idle pages on {len(numbers)} app server(s):"
-            f" {used / count / 1024:5.1f} KiB and {more / count:.2f} open files each"
+            f"  {count:6} idle pages on {number + 1} app server(s):"
+            f" {used / count / 1024:5.1f} KiB and {held / count:.2f} open files each",
+            flush=True,
         )
     for socket in opened:
         socket.shutdown()  # type: ignore[no-untyped-call]
-    gevent.sleep(WAIT_SECONDS)
 
 
 def milliseconds(found: list[float]) -> str:
@@ -235,8 +235,7 @@ def main(pages: int) -> None:
             print(f"while 10 worksheets stream to 20 pages: {loaded}")
             cut_off, seconds = returned(running)
             print(f"an app server killed: the last of {cut_off} pages back after {seconds:.2f} s")
-            costs(site, (pages // 5, pages), (0,))
-            costs(site, (2 * pages,), (0, 1))
+            costs(site, [(pages // 5, 0), (pages - pages // 5, 0), (pages, 1)])
         finally:
             running.stop()
 

@@ -17,6 +17,7 @@ from app.settings import ROOT, Settings
 from app.token import Tokens
 from app.web import (
     documents,
+    exchange,
     files,
     history,
     metrics,
@@ -75,6 +76,7 @@ def create_app(
     static_files.register(app)
     pages.register(app, settings=settings)
     documents.register(app, database=database)
+    exchange.register(app, database=database)
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)

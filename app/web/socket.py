@@ -202,14 +202,6 @@ class Conversation:
         self._delayed = False
         self._is_in = False  # the worksheet exists, and its person may read it
         self._told = 0.0  # when the others were told last where this one is
-        self._actions: dict[str, Callable[[Message], None]] = {
-            "hello": lambda message: self._greet(message.hello),
-            "ping": lambda _: browser.post_message(Message(pong=Pong())),
-            "attach": lambda message: self._attach(message.attach),
-            "save_cell": lambda message: self._save(message.save_cell),
-            "title": lambda message: self._rename(message.title),
-            "here": lambda message: self._show(message.here),
-        }
 
     def take(self, raw: bytes) -> None:
         """Do what a message asks; what can't be done is refused."""
@@ -225,24 +217,28 @@ class Conversation:
             self._watch.send(Message(end=End()), about="")  # reasons are for the site's tools
         elif kind in TO_SESSION:
             self._watch.send(message, about=message.execute.run or message.update.interact)
-        elif kind in self._actions:
-            self._actions[kind](message)
+        elif kind in ACTIONS:
+            ACTIONS[kind](self, message)
 
     def _refuse(self, reason: str, about: str = "") -> None:
         self._browser.post_message(Message(refused=Refused(reason=reason, about=about)))
 
-    def _greet(self, hello: Hello) -> None:
+    def answer(self) -> None:
+        """To a ping."""
+        self._browser.post_message(Message(pong=Pong()))
+
+    def greet(self, hello: Hello) -> None:
         if hello.version != PROTOCOL_VERSION:
             self._refuse("this page is older than the server; load it again")
         ours = Hello(version=PROTOCOL_VERSION, role="app", node=self._browser.id)
         self._browser.post_message(Message(hello=ours))
 
-    def _attach(self, order: Attach) -> None:
+    def attach(self, order: Attach) -> None:
         self._is_in = self._watch.attach(order.session, order.after)
         if not self._is_in:
             self._refuse("there is no such worksheet")
 
-    def _save(self, order: SaveCell) -> None:
+    def save(self, order: SaveCell) -> None:
         """Store a cell and show it to the others who have the worksheet open."""
         content = Content(
             position=order.position,
@@ -280,7 +276,7 @@ class Conversation:
             here = Here(browser=self._browser.id, left=True)
             self._tell_others(Message(here=here))
 
-    def _show(self, here: Here) -> None:
+    def show(self, here: Here) -> None:
         """Tell the others where this page's person is, not too often."""
         now = time.monotonic()
         is_soon = now - self._told < HERE_PAUSE
@@ -290,7 +286,7 @@ class Conversation:
         here.browser, here.name = self._browser.id, self._browser.name
         self._tell_others(Message(here=here))
 
-    def _rename(self, order: Title) -> None:
+    def rename(self, order: Title) -> None:
         """Store another title and show it to everybody; to who sent it that confirms it."""
         title = self._write(
             "title",
@@ -327,3 +323,14 @@ class Conversation:
     def _tell_others(self, message: Message) -> None:
         address = ToWorksheet(self._browser.worksheet, without=self._browser.id)
         self._delivery.deliver(address, message)
+
+
+# What is done with a message here, not on a sage server
+ACTIONS: dict[str, Callable[[Conversation, Message], None]] = {
+    "hello": lambda here, message: here.greet(message.hello),
+    "ping": lambda here, message: here.answer(),
+    "attach": lambda here, message: here.attach(message.attach),
+    "save_cell": lambda here, message: here.save(message.save_cell),
+    "title": lambda here, message: here.rename(message.title),
+    "here": lambda here, message: here.show(message.here),
+}

@@ -448,6 +448,8 @@ class Worksheet {
       { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
       null,
       { text: "History", href: `/w/${this.#id}/history` },
+      { text: "Export as notebook (.ipynb)", href: `/w/${this.#id}/export.ipynb` },
+      { text: "Export as program (.sage)", href: `/w/${this.#id}/export.sage` },
       { text: "All worksheets", href: "/worksheets" },
       { text: "Keyboard help", keys: "H", does: () => this.#page.help.showModal() },
     ]

@@ -1,0 +1,76 @@
+"""Worksheets from and to manuscripts: what is read from the database and written to it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from psycopg2.extensions import cursor as Cursor
+
+from app import documents, transcripts, worksheets
+from app.changes import Content
+from app.manuscript import Manuscript, Part
+from app.transcripts import Transcript
+from app.wire.messages_pb2 import Finished, Frame, Queued
+
+REASON = "this worksheet was imported: its output comes from the file"
+
+
+def export(cursor: Cursor, worksheet: str, title: str) -> Manuscript:
+    """A worksheet as it is now, with the output of its cells."""
+    outputs = transcripts.read(cursor, worksheet)
+    cursor.execute("SELECT id::text, metadata FROM cells WHERE worksheet = %s", (worksheet,))
+    metadata = dict(cursor.fetchall())
+    parts = tuple(
+        Part(
+            kind=cell.content.kind,
+            code=cell.content.code,
+            frames=outputs[cell.id].frames if cell.id in outputs else (),
+            folded=cell.folded,
+            auto=cell.auto,
+            metadata=metadata[cell.id],
+        )
+        for cell in worksheets.load(cursor, worksheet, title).cells
+        if not cell.content.deleted
+    )
+    cursor.execute("SELECT metadata FROM worksheets WHERE id = %s", (worksheet,))
+    (found,) = cursor.fetchone() or ({},)
+    return Manuscript(title, parts, found)
+
+
+def bring_in(cursor: Cursor, account: str, manuscript: Manuscript) -> str:
+    """Make a worksheet of a manuscript; its id. Raises BadCell."""
+    made = documents.create(cursor, account, manuscript.title)
+    cursor.execute(
+        "UPDATE worksheets SET metadata = %s WHERE id = %s", (_json(manuscript.metadata), made)
+    )
+    shown = []
+    for number, part in enumerate(manuscript.parts, start=1):
+        cell = str(uuid.uuid4())
+        content = Content(position=float(number), code=part.code, kind=part.kind)
+        worksheets.save_cell(
+            cursor, made, account, cell, content,
+            folded=part.folded, auto=part.auto, typed=False,
+        )  # fmt: skip
+        cursor.execute(
+            "UPDATE cells SET metadata = %s WHERE id = %s", (_json(part.metadata), cell)
+        )
+        if part.frames:
+            shown.append(Transcript(cell, part.code, _whole(part, cell, made)))
+    cells = {transcript.cell: transcript.cell for transcript in shown}
+    transcripts.write(cursor, made, account, shown, cells, language="", reason=REASON)
+    return made
+
+
+def _whole(part: Part, cell: str, worksheet: str) -> tuple[Frame, ...]:
+    """From the beginning of a run to its end."""
+    queued = Frame(queued=Queued(cell=cell, code=part.code, worksheet=worksheet))
+    ends = any(frame.HasField("finished") for frame in part.frames)
+    finished = () if ends else (Frame(finished=Finished(status=Finished.OK)),)
+    return (queued, *part.frames, *finished)
+
+
+def _json(value: object) -> str:
+    """PostgreSQL's JSON can't hold U+0000."""
+    return json.dumps(value).replace("\\u0000", "\\ufffd")
+

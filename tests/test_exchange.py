@@ -1,0 +1,223 @@
+"""Worksheets in and out: notebooks and programs, also hostile ones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import nbformat
+import pytest
+import requests
+
+from app import exchange, notebooks, scripts
+from app.accounts import owner
+from app.db import Database
+from app.manuscript import Manuscript, NoManuscript, Part
+from app.wire.messages_pb2 import Bundle, Clear, Finished, Frame, Stream, Traceback
+from tests.page_client import PATIENCE, Page, SignedIn
+from tests.running_site import RunningSite
+
+PNG = "iVBORw0KGgo=\n"
+NOTEBOOK: dict[str, Any] = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python", "version": "3.11"},
+        "authors": [{"name": "Emmy Noether"}],
+    },
+    "cells": [
+        {
+            "cell_type": "markdown",
+            "id": "intro",
+            "metadata": {"tags": ["keep"]},
+            "source": "# Rings\n![x](attachment:x.png)",
+            "attachments": {"x.png": {"image/png": PNG}},
+        },
+        {
+            "cell_type": "code",
+            "id": "plots",
+            "metadata": {"jupyter": {"source_hidden": True}, "unknown": {"a": [1, None]}},
+            "source": "x = 'é😀'\nx",
+            "execution_count": 7,
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": "one\ntwo\n"},
+                {"output_type": "stream", "name": "stderr", "text": "careful\n"},
+                {
+                    "output_type": "display_data",
+                    "data": {"image/png": PNG, "text/plain": "<Figure>"},
+                    "metadata": {"image/png": {"width": 10}},
+                },
+                {
+                    "output_type": "execute_result",
+                    "data": {"text/html": "<b>x</b>", "application/json": {"a": 1}},
+                    "metadata": {},
+                    "execution_count": 7,
+                },
+            ],
+        },
+        {
+            "cell_type": "code",
+            "id": "bad",
+            "metadata": {},
+            "source": "1/0",
+            "execution_count": 8,
+            "outputs": [
+                {
+                    "output_type": "error",
+                    "ename": "ZeroDivisionError",
+                    "evalue": "division by zero",
+                    "traceback": ["\u001b[31mZero\u001b[0m", "", "more"],
+                }
+            ],
+        },
+        {"cell_type": "raw", "id": "raw", "metadata": {"format": "text/latex"}, "source": "$x$"},
+    ],
+}
+
+
+def test_a_notebook_comes_back_as_it_was() -> None:
+    written = json.loads(notebooks.write(notebooks.read(json.dumps(NOTEBOOK), "Rings")))
+    assert written["metadata"].pop("salvus") == {"title": "Rings"}
+    assert written == NOTEBOOK
+
+
+def test_what_was_run_again_has_the_new_output(database: Database) -> None:
+    manuscript = notebooks.read(json.dumps(NOTEBOOK), "Rings")
+    part = manuscript.parts[1]
+    frames = (
+        Frame(stream=Stream(text="gone")),
+        Frame(clear=Clear(wait=True)),
+        Frame(stream=Stream(text="a")),
+        Frame(stream=Stream(text="b\n")),
+        Frame(area="of an interact", stream=Stream(text="not this")),
+        Frame(bundle=Bundle(parts=[Bundle.Part(type="text/plain", data=b"3")], result=True)),
+        Frame(traceback=Traceback(name="E", value="v", text="t")),
+        Frame(finished=Finished(status=Finished.ERROR)),
+    )
+    again = Part(part.kind, part.code, frames, metadata=part.metadata)
+    written = json.loads(notebooks.write(Manuscript("Rings", (again,))))
+    nbformat.validate(written)
+    (cell,) = written["cells"]
+    assert [one["output_type"] for one in cell["outputs"]] == ["stream", "execute_result", "error"]
+    assert cell["outputs"][0]["text"] == "ab\n"
+    assert cell["execution_count"] is None
+
+
+def test_a_notebook_goes_through_the_database(database: Database) -> None:
+    manuscript = notebooks.read(json.dumps(NOTEBOOK), "Rings")
+    with database.transaction() as cursor:
+        made = exchange.bring_in(cursor, owner(cursor), manuscript)
+        found = exchange.export(cursor, made, "Rings")
+    written = json.loads(notebooks.write(found))
+    written["metadata"].pop("salvus")
+    assert written == NOTEBOOK
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[]", "no notebook"),
+        ("{}", "no notebook"),
+        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "no notebook"),
+        ('{"nbformat": 99, "metadata": {}, "cells": []}', "no notebook"),
+        (json.dumps({**NOTEBOOK, "cells": [{"cell_type": "code"}]}), "no notebook"),
+        ("[" * 100_000, "no notebook"),
+    ],
+)
+def test_what_is_no_notebook_is_refused(text: str, words: str) -> None:
+    with pytest.raises(NoManuscript, match=words):
+        notebooks.read(text, "")
+
+
+def test_notebooks_of_older_versions_are_read() -> None:
+    old = {
+        "nbformat": 3, "nbformat_minor": 0, "metadata": {"name": "old"},
+        "worksheets": [{"metadata": {}, "cells": [
+            {"cell_type": "heading", "level": 1, "metadata": {}, "source": ["Old"]},
+            {"cell_type": "code", "language": "python", "metadata": {}, "collapsed": False,
+             "input": ["1+1"], "prompt_number": 1, "outputs": [
+                 {"output_type": "pyout", "prompt_number": 1, "text": ["2"], "metadata": {}}]},
+        ]}],
+    }  # fmt: skip
+    parts = notebooks.read(json.dumps(old), "old").parts
+    assert [(part.kind, part.code) for part in parts] == [("markdown", "# Old"), ("code", "1+1")]
+    assert parts[1].frames[0].bundle.parts[0].data == b"2"
+
+
+SCRIPT = """\
+# %%
+a = 1
+b = 2
+
+# %% [markdown]
+# # Title
+#
+# text
+
+# %%
+print(a)  # %% is no mark here
+"""
+
+
+def test_programs_come_back_as_they_were() -> None:
+    manuscript = scripts.read(SCRIPT, "x")
+    assert [(part.kind, part.code) for part in manuscript.parts] == [
+        ("code", "a = 1\nb = 2"),
+        ("markdown", "# Title\n\ntext"),
+        ("code", "print(a)  # %% is no mark here"),
+    ]
+    assert scripts.write(manuscript) == SCRIPT
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [("", []), ("x = 1\r\ny", ["x = 1\ny"]), ("#%% one\na\n#%%\n\n#%%\nb", ["a", "b"])],
+)
+def test_any_program_is_read(text: str, codes: list[str]) -> None:
+    assert [part.code for part in scripts.read(text, "").parts] == codes
+
+
+def send(user: SignedIn, name: str, data: bytes) -> requests.Response:
+    return user.http.post(
+        f"{user.origin}/worksheets/import",
+        headers={"Origin": user.origin},
+        files={"file": (name, data)},
+        timeout=PATIENCE,
+    )
+
+
+def test_a_file_becomes_a_worksheet_and_a_file_again(site: RunningSite, person: SignedIn) -> None:
+    answer = send(person, "Rings.ipynb", json.dumps(NOTEBOOK).encode())
+    worksheet = answer.url.rsplit("/", 1)[1]
+    page = Page(person, worksheet)
+    shown = page.until(lambda message: message.HasField("worksheet")).worksheet
+    assert shown.title == "Rings"
+    assert [cell.code for cell in shown.cells][1] == "x = 'é😀'\nx"
+    page.until(lambda message: message.HasField("state"))
+    assert "one\ntwo\n" in page.printed()
+    assert page.run("6*7").status == Finished.OK
+    page.close()
+    exported = person.http.get(f"{person.origin}/w/{worksheet}/export.ipynb", timeout=PATIENCE)
+    assert "Rings.ipynb" in exported.headers["Content-Disposition"]
+    assert json.loads(exported.text)["cells"] == NOTEBOOK["cells"]
+    program = person.http.get(f"{person.origin}/w/{worksheet}/export.sage", timeout=PATIENCE)
+    assert program.text.startswith("# %% [markdown]\n# # Rings\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("x.exe", b"x", "only .ipynb, .sage, .py"),
+        ("x.ipynb", b"\xff\xfe", "no text in UTF-8"),
+        ("x.ipynb", b"{}", "It is no notebook"),
+    ],
+)
+def test_what_can_t_be_imported_is_told(
+    site: RunningSite, person: SignedIn, name: str, data: bytes, words: str
+) -> None:
+    answer = send(person, name, data)
+    assert answer.status_code == 400
+    assert words in answer.text
