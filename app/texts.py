@@ -149,11 +149,16 @@ def _open(state: bytes | None, code: str) -> tuple[Doc[Text], Text]:
     return document, text
 
 
+def plain(code: str) -> str:
+    """Code with the only ends of lines that an editor has."""
+    return code.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _begin(code: str) -> tuple[Doc[Text], Text]:
     document: Doc[Text] = Doc(client_id=ORIGIN)
     text = document.get(NAME, type=Text)
     if code:
-        text.insert(0, code)
+        text.insert(0, plain(code))
     return document, text
 
 

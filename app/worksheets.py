@@ -147,8 +147,7 @@ def _new_text(
     if merge is not None and before is not None:
         state, code = merge(state, before)
         return state, replace(content, code=code)
-    code = content.code.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    code = code.replace("\r\n", "\n").replace("\r", "\n")
+    code = texts.plain(content.code.replace("\0", "\N{REPLACEMENT CHARACTER}"))
     content = replace(content, code=code)
     if before is None:
         return texts.begun(code), content

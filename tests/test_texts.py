@@ -53,6 +53,7 @@ def merger() -> Iterator[Merger]:
 def test_who_begins_with_the_same_code_has_the_same_text() -> None:
     assert begun(CODE) == begun(CODE)
     assert Page(begun(CODE)).code == CODE
+    assert Page(begun("a\r\nb\rc")).code == "a\nb\nc"  # an editor's lines
 
 
 def test_edits_merge_in_any_order_and_however_often_they_come() -> None:
