@@ -9,7 +9,7 @@ import nbformat
 import pytest
 import requests
 
-from app import exchange, notebooks, scripts
+from app import exchange, markdown, notebooks, sagews, scripts
 from app.accounts import owner
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript, Part
@@ -180,6 +180,49 @@ def test_any_program_is_read(text: str, codes: list[str]) -> None:
     assert [part.code for part in scripts.read(text, "").parts] == codes
 
 
+ID = "5f6d0c4e-6a0b-4b1c-9a55-0d9d0f3c2a11"
+SAGEWS = (
+    f"\ufe20{ID}as\ufe20\n2 + 2\n\ufe21{ID}\ufe21"
+    '{"stdout":"4\\n"}\ufe21{"html":"<b>x</b>"}\ufe21{"tex":{"tex":"x^2","display":true}}\ufe21'
+    '{"done":true}\ufe21\n'
+    f"\ufe20{ID}i\ufe20\n%md\n# Title\n$x$\n\ufe21{ID}\ufe21" + '{"md":"# Title"}\ufe21\n'
+    f"\ufe20{ID}\ufe20\n1/0\n\ufe21{ID}\ufe21" + '{"stderr":"Zero"}\ufe21not JSON\ufe21[1]\ufe21\n'
+    f"\ufe20{ID}\ufe20\n"
+)
+
+
+def test_a_sagemath_worksheet_is_read() -> None:
+    first, text, bad = sagews.read(SAGEWS, "x").parts
+    assert (first.code, first.auto, first.folded) == ("2 + 2", True, False)
+    assert first.frames[0].stream.text == "4\n"
+    shown = [frame.bundle.parts[0] for frame in first.frames[1:]]
+    assert [(part.type, part.data) for part in shown] == [
+        ("text/html", b"<b>x</b>"),
+        ("text/latex", b"$$x^2$$"),
+    ]
+    assert (text.kind, text.code) == ("markdown", "# Title\n$x$")
+    assert [frame.stream.name for frame in bad.frames] == [Stream.STDERR]
+    assert sagews.read("", "x").parts == ()
+    with pytest.raises(NoManuscript, match="no cells"):
+        sagews.read("just text", "x")
+
+
+def test_markdown_has_text_code_and_what_of_output_is_text() -> None:
+    forms = {"text/plain": b"x^2", "text/latex": b"$x^2$"}
+    latex = [Bundle.Part(type=kind, data=data) for kind, data in forms.items()]
+    frames = (
+        Frame(stream=Stream(text="\x1b[31mone\x1b[0m\n")),
+        Frame(stream=Stream(text="```\n")),
+        Frame(bundle=Bundle(parts=latex, result=True)),
+        Frame(bundle=Bundle(parts=[Bundle.Part(type="image/png", data=b"x")])),
+        Frame(traceback=Traceback(name="E", value="v", text="long", short="short")),
+    )
+    parts = (Part("markdown", "# T"), Part("code", "x^2", frames), Part("code", "  "))
+    assert markdown.write(Manuscript("Rings", parts)) == (
+        "# Rings\n\n# T\n\n```sage\nx^2\n```\n\n````\none\n```\n````\n\n$x^2$\n\n```\nshort\n```\n"
+    )
+
+
 def send(user: SignedIn, name: str, data: bytes) -> requests.Response:
     return user.http.post(
         f"{user.origin}/worksheets/import",
@@ -210,7 +253,7 @@ def test_a_file_becomes_a_worksheet_and_a_file_again(site: RunningSite, person: 
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("x.exe", b"x", "only .ipynb, .sage, .py"),
+        ("x.exe", b"x", "only .ipynb, .sagews, .sage, .py"),
         ("x.ipynb", b"\xff\xfe", "no text in UTF-8"),
         ("x.ipynb", b"{}", "It is no notebook"),
     ],

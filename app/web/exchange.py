@@ -11,17 +11,18 @@ import flask
 import flask.typing
 from werkzeug import Response
 
-from app import exchange, notebooks, permissions, scripts
+from app import exchange, markdown, notebooks, permissions, sagews, scripts
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript
 from app.worksheets import BadCell
 
 LARGEST = 64 << 20  # bytes of a file
 READERS: dict[str, Callable[[str, str], Manuscript]] = {
-    ".ipynb": notebooks.read, ".sage": scripts.read, ".py": scripts.read,
+    ".ipynb": notebooks.read, ".sagews": sagews.read, ".sage": scripts.read, ".py": scripts.read,
 }  # fmt: skip
 WRITERS: dict[str, tuple[Callable[[Manuscript], str], str]] = {
     "ipynb": (notebooks.write, "application/x-ipynb+json"),
+    "md": (markdown.write, "text/markdown"),
     "sage": (scripts.write, "text/x-python"),
     "py": (scripts.write, "text/x-python"),
 }

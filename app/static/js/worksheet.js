@@ -449,6 +449,7 @@ class Worksheet {
       null,
       { text: "History", href: `/w/${this.#id}/history` },
       { text: "Export as notebook (.ipynb)", href: `/w/${this.#id}/export.ipynb` },
+      { text: "Export as Markdown (.md)", href: `/w/${this.#id}/export.md` },
       { text: "Export as program (.sage)", href: `/w/${this.#id}/export.sage` },
       { text: "All worksheets", href: "/worksheets" },
       { text: "Keyboard help", keys: "H", does: () => this.#page.help.showModal() },
