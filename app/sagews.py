@@ -50,7 +50,7 @@ def _frames(message: str) -> Iterator[Frame]:
     """Of one message; what can't be read, or has nothing to show, is nothing."""
     try:
         said = json.loads(message) if message else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if not isinstance(said, dict):
         return

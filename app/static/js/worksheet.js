@@ -448,6 +448,7 @@ class Worksheet {
       { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
       null,
       { text: "History", href: `/w/${this.#id}/history` },
+      { text: "Print, or save as PDF", does: () => print() },
       { text: "Export as notebook (.ipynb)", href: `/w/${this.#id}/export.ipynb` },
       { text: "Export as Markdown (.md)", href: `/w/${this.#id}/export.md` },
       { text: "Export as program (.sage)", href: `/w/${this.#id}/export.sage` },
