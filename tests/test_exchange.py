@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 import requests
+from playwright.sync_api import Page as Tab
 
-from app import exchange, markdown, notebooks, sagews, scripts
+from app import exchange, formulas, markdown, notebooks, sagews, scripts, standalone
 from app.accounts import owner
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript, Part
@@ -221,6 +223,50 @@ def test_markdown_has_text_code_and_what_of_output_is_text() -> None:
     assert markdown.write(Manuscript("Rings", parts)) == (
         "# Rings\n\n# T\n\n```sage\nx^2\n```\n\n````\none\n```\n````\n\n$x^2$\n\n```\nshort\n```\n"
     )
+
+
+HOSTILE = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
+
+
+def hostile() -> Manuscript:
+    def frame(kind: str, text: str) -> Frame:
+        return Frame(bundle=Bundle(parts=[Bundle.Part(type=kind, data=text.encode())]))
+
+    svg = "<svg xmlns='http://www.w3.org/2000/svg'><script>top.document.title='taken'</script></svg>"
+    frames = (
+        Frame(stream=Stream(text=HOSTILE)),
+        frame("text/html", HOSTILE + r"\(x^2\)" + '"><script>top.document.title="taken"</script>'),
+        frame("text/markdown", HOSTILE + "[x](javascript:document.title='taken') $y^2$"),
+        frame("text/latex", r"$$\text{" + HOSTILE + r"} z^2$$"),
+        frame("text/latex", "{" * 5000),
+        frame("image/svg+xml", svg),
+        Frame(traceback=Traceback(text=HOSTILE)),
+    )
+    return Manuscript(HOSTILE, (Part("markdown", HOSTILE), Part("code", HOSTILE, frames)))
+
+
+def test_a_web_page_of_one_file_shows_and_does_nothing(tab: Tab, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(standalone.write(hostile()))
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"file://{file}")
+    assert tab.title() == HOSTILE
+    assert tab.locator("math").count() >= 2
+    for frame in tab.frames:
+        assert frame.evaluate("document.scripts.length") in (0, 1, 2)
+    tab.wait_for_timeout(500)
+    assert tab.title() == HOSTILE
+    assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
+
+
+def test_formulas_are_typeset_or_shown_as_they_were_typed() -> None:
+    assert "<msup>" in formulas.typeset(r"x^{2} \in \Bold{Z}", block=False)
+    assert formulas.typeset(r"<b>\frac{", block=True) == r"<code>&lt;b&gt;\frac{</code>"
+    assert "<msup>" in formulas.typeset_in(r"a \(x^2\) &amp; b")
+    page = standalone.rendered("# T\n\n$x^2$ and\n\n$$y$$\n\n|a|b|\n|-|-|\n|1|2|")
+    assert page.count("<math") == 2
+    assert "<td>2</td>" in page
 
 
 def send(user: SignedIn, name: str, data: bytes) -> requests.Response:

@@ -11,7 +11,7 @@ import flask
 import flask.typing
 from werkzeug import Response
 
-from app import exchange, markdown, notebooks, permissions, sagews, scripts
+from app import exchange, markdown, notebooks, permissions, sagews, scripts, standalone
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript
 from app.worksheets import BadCell
@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[str, str], Manuscript]] = {
 }  # fmt: skip
 WRITERS: dict[str, tuple[Callable[[Manuscript], str], str]] = {
     "ipynb": (notebooks.write, "application/x-ipynb+json"),
+    "html": (standalone.write, "text/html"),
     "md": (markdown.write, "text/markdown"),
     "sage": (scripts.write, "text/x-python"),
     "py": (scripts.write, "text/x-python"),

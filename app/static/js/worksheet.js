@@ -450,6 +450,7 @@ class Worksheet {
       { text: "History", href: `/w/${this.#id}/history` },
       { text: "Print, or save as PDF", does: () => print() },
       { text: "Export as notebook (.ipynb)", href: `/w/${this.#id}/export.ipynb` },
+      { text: "Export as web page (.html)", href: `/w/${this.#id}/export.html` },
       { text: "Export as Markdown (.md)", href: `/w/${this.#id}/export.md` },
       { text: "Export as program (.sage)", href: `/w/${this.#id}/export.sage` },
       { text: "All worksheets", href: "/worksheets" },

@@ -1,0 +1,109 @@
+"""Manuscripts as one HTML file, with everything in it and without a program.
+
+Output is what a session sent, so whatever it may be: its HTML is in frames that may do nothing,
+and the file itself forbids to run and to load anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterator
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from app.formulas import typeset, typeset_dollars, typeset_in
+from app.manuscript import Manuscript, Part
+from app.wire.messages_pb2 import Bundle, Frame
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'self'"
+IMAGES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
+STYLE = """\
+:root { color-scheme: light dark }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif }
+pre { margin: .5rem 0; padding: .5rem .75rem; overflow-x: auto; font: .9rem/1.5 monospace }
+pre.code { border: 1px solid #8884; border-radius: .5rem }
+pre.error { color: #b3261e }
+img { max-width: 100%; background: #fff }
+iframe { width: 100%; height: 16rem; border: 1px solid #8884; resize: vertical; background: #fff }
+math[display=block] { overflow-x: auto }
+table { border-collapse: collapse } td, th { padding: .2rem .6rem; border: 1px solid #8884 }
+@media print { pre { white-space: pre-wrap } }
+"""
+
+
+def write(manuscript: Manuscript) -> str:
+    title = html.escape(manuscript.title)
+    style = STYLE + str(_FORMATTER.get_style_defs(".code"))
+    body = "\n".join(block for part in manuscript.parts for block in _blocks(part))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def rendered(markdown: str) -> str:
+    """Markdown with formulas as HTML; what is HTML in it is text."""
+    return str(_MARKDOWN.render(markdown))
+
+
+def _blocks(part: Part) -> Iterator[str]:
+    if part.kind == "markdown":
+        yield rendered(part.code)
+    elif part.kind == "raw":
+        yield _pre(part.code)
+    elif part.code.strip() and not part.folded:
+        yield f'<pre class="code">{highlight(part.code, _LEXER, _FORMATTER)}</pre>'
+    for frame in part.frames:
+        if not frame.area and not frame.update:
+            yield from _shown(frame)
+
+
+def _shown(frame: Frame) -> Iterator[str]:
+    if frame.HasField("stream"):
+        yield _pre(frame.stream.text)
+    elif frame.HasField("traceback"):
+        yield _pre(frame.traceback.short or frame.traceback.text, "error")
+    elif frame.HasField("bundle"):
+        yield _bundle(frame.bundle)
+
+
+def _bundle(bundle: Bundle) -> str:
+    """The richest of its forms that a file can show."""
+    forms = {part.type: part.data for part in bundle.parts}
+    for kind in IMAGES:
+        if kind in forms:
+            data = base64.b64encode(forms[kind]).decode("ascii")
+            return f'<p><img alt="" src="data:{kind};base64,{data}"></p>'
+    text = {kind: data.decode("utf-8", "replace") for kind, data in forms.items()}
+    if "text/markdown" in text:
+        return rendered(text["text/markdown"])
+    if "text/latex" in text:
+        return f"<p>{typeset_dollars(text['text/latex'])}</p>"
+    if "text/html" in text:
+        document = html.escape(typeset_in(text["text/html"]))
+        return f'<iframe sandbox title="Output" srcdoc="{document}"></iframe>'
+    return _pre(text.get("text/plain", ""))
+
+
+def _pre(text: str, style: str = "") -> str:
+    found = f' class="{style}"' if style else ""
+    return f"<pre{found}>{html.escape(ANSI.sub('', text))}</pre>"
+
+
+def _formula(latex: str, options: dict[str, bool]) -> str:
+    return typeset(latex, block=options["display_mode"])
+
+
+_LEXER, _FORMATTER = PythonLexer(), HtmlFormatter(nowrap=True)
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_MARKDOWN.use(dollarmath_plugin, renderer=_formula)
