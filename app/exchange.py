@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -25,7 +26,7 @@ def export(cursor: Cursor, worksheet: str, title: str) -> Manuscript:
         Part(
             kind=cell.content.kind,
             code=cell.content.code,
-            frames=outputs[cell.id].frames if cell.id in outputs else (),
+            frames=tuple(_sent(outputs[cell.id])) if cell.id in outputs else (),
             folded=cell.folded,
             auto=cell.auto,
             metadata=metadata[cell.id],
@@ -36,6 +37,13 @@ def export(cursor: Cursor, worksheet: str, title: str) -> Manuscript:
     cursor.execute("SELECT metadata FROM worksheets WHERE id = %s", (worksheet,))
     (found,) = cursor.fetchone() or ({},)
     return Manuscript(title, parts, found)
+
+
+def _sent(transcript: Transcript) -> Iterator[Frame]:
+    """What the run sent, without that it was queued and started."""
+    for frame in transcript.frames:
+        if frame.WhichOneof("content") not in ("queued", "started", "files"):
+            yield frame
 
 
 def bring_in(cursor: Cursor, account: str, manuscript: Manuscript) -> str:

@@ -42,6 +42,11 @@ ROUTES: dict[str, frozenset[str]] = {
     "worksheet_purge": PEOPLE,
     "worksheet_history": PEOPLE,
     "export_worksheet": PEOPLE,
+    "share_worksheet": MEMBERS,
+    "new_share": MEMBERS,
+    "revoke_share": MEMBERS,
+    "published": ANYBODY,
+    "copy_published": ANYBODY,  # it looks itself at who asks
     "import_worksheet": PEOPLE,
     "restore_version": PEOPLE,
     "socket": PEOPLE,

@@ -38,7 +38,8 @@ table { border-collapse: collapse } td, th { padding: .2rem .6rem; border: 1px s
 """
 
 
-def write(manuscript: Manuscript) -> str:
+def write(manuscript: Manuscript, *, foot: str = "") -> str:
+    """`foot`: HTML of ours at the end."""
     title = html.escape(manuscript.title)
     style = STYLE + str(_FORMATTER.get_style_defs(".code"))
     body = "\n".join(block for part in manuscript.parts for block in _blocks(part))
@@ -47,7 +48,7 @@ def write(manuscript: Manuscript) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+        f"<body>\n<h1>{title}</h1>\n{body}\n{foot}\n</body>\n</html>\n"
     )
 
 

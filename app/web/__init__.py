@@ -24,6 +24,7 @@ from app.web import (
     notices,
     pages,
     service,
+    sharing,
     static_files,
     status,
 )
@@ -77,6 +78,7 @@ def create_app(
     pages.register(app, settings=settings)
     documents.register(app, database=database)
     exchange.register(app, database=database)
+    sharing.register(app, database=database, title=settings.site.title)
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)

@@ -448,6 +448,7 @@ class Worksheet {
       { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
       null,
       { text: "History", href: `/w/${this.#id}/history` },
+      { text: "Share …", href: `/w/${this.#id}/share` },
       { text: "Print, or save as PDF", does: () => print() },
       { text: "Export as notebook (.ipynb)", href: `/w/${this.#id}/export.ipynb` },
       { text: "Export as web page (.html)", href: `/w/${this.#id}/export.html` },
