@@ -9,7 +9,8 @@ import gevent
 import psycopg2
 import pytest
 import requests
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page as Tab
 
 from app import settings as settings_file
 from supervisor.postgresql import database_url
@@ -77,7 +78,7 @@ def test_a_link_shows_what_was_and_another_what_is(person: SignedIn, sheet: str)
     assert "was here" in shown.text
     assert "script-src" not in shown.headers["Content-Security-Policy"]
     assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert shown.headers["Referrer-Policy"] == "no-referrer"
+    assert shown.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_link_is_not_good_once_it_is_revoked_or_late_or_its_worksheet_is_gone(
@@ -114,6 +115,15 @@ def test_who_is_signed_in_opens_a_copy(person: SignedIn, sheet: str) -> None:
         f"{person.origin}{link}/copy", headers={"Origin": person.origin}, timeout=PATIENCE
     )
     assert anybody.status_code == 403
+
+
+def test_a_copy_is_opened_from_the_page(tab: Tab, person: SignedIn, sheet: str) -> None:
+    link = share(person, sheet, shows="live")
+    until_published(person, link, BOLD)
+    tab.goto(f"{person.origin}{link}")
+    tab.get_by_role("button", name="Open a copy").click()
+    expect(tab.get_by_role("region", name="Output of cell 1")).to_contain_text("was here")
+    assert sheet not in tab.url
 
 
 def test_only_its_owner_shares_a_worksheet(person: SignedIn) -> None:

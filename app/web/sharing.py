@@ -73,7 +73,8 @@ def register(app: flask.Flask, *, database: Database, title: str) -> None:
         foot = FOOT.format(by=found.by, when=when, site=title, key=key)
         response = flask.Response(standalone.write(found.manuscript, foot=foot))
         response.headers["Content-Security-Policy"] = POLICY
-        response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
+        # The address is the secret. Without any referrer the form's own origin would be hidden, too
+        response.headers["Referrer-Policy"] = "same-origin"
         response.headers["X-Robots-Tag"] = "noindex"
         return response
 
