@@ -67,7 +67,7 @@ def _part(cell: Mapping[str, Any]) -> Part:
     metadata = cell["metadata"]
     outputs = cell.get("outputs", [])
     kept = {name: cell[name] for name in ("metadata", "attachments", "id") if name in cell}
-    if outputs:
+    if outputs or cell.get("execution_count") is not None:
         kept |= {"outputs": outputs, "execution_count": cell.get("execution_count")}
     return Part(
         kind=cell["cell_type"],

@@ -15,7 +15,9 @@ from app import exchange, formulas, markdown, notebooks, sagews, scripts, standa
 from app.accounts import owner
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript, Part
+from app.settings import ROOT
 from app.wire.messages_pb2 import Bundle, Clear, Finished, Frame, Stream, Traceback
+from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
 from tests.running_site import RunningSite
 
@@ -114,6 +116,25 @@ def test_a_notebook_goes_through_the_database(database: Database) -> None:
     written = json.loads(notebooks.write(found))
     written["metadata"].pop("salvus")
     assert written == NOTEBOOK
+
+
+def test_notebooks_that_people_have_written_come_back() -> None:
+    """Those that come with GAP's packages, and so with Sage."""
+    found = sorted((ROOT / ".venv-sage").glob("lib/python*/site-packages/gap/pkg/**/*.ipynb"))
+    if not found:
+        host.missing("Sage (.venv-sage)")
+    for file in found:
+        text = file.read_text(encoding="utf-8")
+        original = json.loads(json.dumps(nbformat.reads(text, as_version=4)))  # type: ignore[no-untyped-call]
+        written = json.loads(notebooks.write(notebooks.read(text, file.stem)))
+        assert [kept(cell) for cell in written["cells"]] == [kept(c) for c in original["cells"]]
+        assert original["metadata"].items() <= {**written["metadata"]}.items()
+    assert len(found) > 5
+
+
+def kept(cell: dict[str, Any]) -> dict[str, Any]:
+    """Without ids, which older formats do not have."""
+    return {name: value for name, value in cell.items() if name != "id"}
 
 
 @pytest.mark.parametrize(
