@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from gevent.event import Event
@@ -13,7 +13,7 @@ from app.wire.messages_pb2 import Message
 
 
 class Browser:
-    """One connected page. Anybody posts into its outbox; its own greenlet empties it."""
+    """One connected page. Anybody posts into its outbox, and `on_filled` has it emptied."""
 
     def __init__(
         self,
@@ -43,11 +43,12 @@ class Browser:
         self._emptied = Event()
         self.overflowed = False
         self.sent_away = False
+        self.on_filled: Callable[[], None] = _nothing  # must not wait
 
     def send_away(self) -> None:
         """End its connection once it has what is in the outbox; it comes back, if it may."""
         self.sent_away = True
-        self._filled.set()
+        self._tell()
 
     def post(self, payload: bytes) -> None:
         """Put an encoded message into the outbox, without waiting.
@@ -61,7 +62,7 @@ class Browser:
         else:
             self._payloads.append(payload)
             self._size += len(payload)
-        self._filled.set()
+        self._tell()
 
     def post_message(self, message: Message) -> None:
         self.post(message.SerializeToString())
@@ -76,11 +77,11 @@ class Browser:
     def dismiss(self, reason: str) -> None:
         """Have the connection end now."""
         self.dismissed = reason
-        self._filled.set()
+        self._tell()
 
     def take(self, timeout: float) -> list[bytes]:
         """What is in the outbox, waiting for it at most `timeout` seconds."""
-        if not self._payloads:
+        if timeout and not self._payloads:
             self._filled.clear()
             self._filled.wait(timeout)
         payloads = list(self._payloads)
@@ -88,6 +89,14 @@ class Browser:
         self._size = 0
         self._emptied.set()
         return payloads
+
+    def _tell(self) -> None:
+        self._filled.set()
+        self.on_filled()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Browsers:

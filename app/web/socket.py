@@ -1,7 +1,7 @@
 """The browser's socket: what a page sends is checked here and passed on to where it belongs.
 
-Each connection has two greenlets: the request's own, which receives, and one that empties
-the browser's outbox. When the server stops, `leave` tells all pages to come back elsewhere.
+Each connection has the request's own greenlet, which receives, and another while there is
+something to send. When the server stops, `leave` tells all pages to come back elsewhere.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ SIGNED_OUT = 4403  # close code: the page may not stay open
 PARTING = 1.0  # seconds in which a browser that was told to leave may do so itself
 HERE_PAUSE = 0.05  # seconds between two messages of where somebody is
 LARGEST_HERE = 1024  # bytes of such a message
-FLUSH = 60.0  # seconds the sending greenlet sleeps at most
 TO_SESSION = frozenset(
     ("ack", "active", "execute", "update", "cancel", "interrupt", "restart", "end", "complete",
      "inspect", "input_reply")
@@ -141,7 +140,7 @@ class Sockets:
     def _converse(self, connection: WebSocket, browser: Browser) -> None:
         watch = self._sessions.watch(browser)
         self._delivery.browsers.add(browser)
-        sender = gevent.spawn(_send, connection, browser, gevent.getcurrent())
+        sender = Sender(connection, browser, gevent.getcurrent())
         conversation = Conversation(
             browser=browser,
             watch=watch,
@@ -154,32 +153,67 @@ class Sockets:
             while True:
                 conversation.take(connection.receive())
         finally:
-            sender.kill()
+            sender.stop()
             conversation.leave()
             self._delivery.browsers.remove(browser)
             self._delivery.directory.leave(browser)
             watch.close()
 
 
-def _send(connection: WebSocket, browser: Browser, receiver: greenlet) -> None:
-    """Empty the outbox onto the socket; `receiver` ends once we have said goodbye."""
-    try:
+class Sender:
+    """Empties a browser's outbox onto its socket.
+
+    It has a greenlet only while there is something to send: each takes 16 KiB for its stack, so
+    that an idle page is to have no more than the one that listens.
+    """
+
+    def __init__(self, connection: WebSocket, browser: Browser, receiver: greenlet) -> None:
+        """`receiver` ends once we have said goodbye."""
+        self._connection = connection
+        self._browser = browser
+        self._receiver = receiver
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._is_over = False
+        browser.on_filled = self._wake
+        self._wake()
+
+    def stop(self) -> None:
+        self._is_over = True
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def _wake(self) -> None:
+        if self._greenlet is None and not self._is_over:
+            self._greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        try:
+            if self._empty():
+                self._greenlet = None
+                return
+        except Closed:
+            return  # the receiving greenlet notices too
+        self._part()
+
+    def _empty(self) -> bool:
+        """Send what there is; whether the connection goes on."""
+        browser = self._browser
         while not (browser.overflowed or browser.dismissed):
-            leaving = browser.sent_away
-            if payloads := browser.take(0 if leaving else FLUSH):
-                connection.send(payloads)
-            elif leaving:
-                break
-        if browser.dismissed:
-            connection.close(SIGNED_OUT, browser.dismissed)
+            if payloads := browser.take(0):
+                self._connection.send(payloads)
+            else:
+                return not browser.sent_away
+        return False
+
+    def _part(self) -> None:
+        if self._browser.dismissed:
+            self._connection.close(SIGNED_OUT, self._browser.dismissed)
             # Nothing that it says from now on is listened to
-            gevent.kill(receiver, Closed(browser.dismissed))
+            gevent.kill(self._receiver, Closed(self._browser.dismissed))
             return
-    except Closed:
-        return  # the receiving greenlet notices too
-    connection.close(CloseReason.TRY_AGAIN_LATER, "come back for what you lack")
-    gevent.sleep(PARTING)
-    gevent.kill(receiver, Closed("it was told to leave"))
+        self._connection.close(CloseReason.TRY_AGAIN_LATER, "come back for what you lack")
+        gevent.sleep(PARTING)
+        gevent.kill(self._receiver, Closed("it was told to leave"))
 
 
 class Conversation:
