@@ -203,11 +203,12 @@ def _while_leaving(history: History, rules: Rules, now: float) -> Step:
 def _while_alive(history: History, rules: Rules, now: float) -> Step:
     if history.state is State.STARTING:
         limit, every = rules.start_seconds, min(STARTING_PROBE, rules.probe_seconds)
-        silent, words = now - history.since, "not ready after"
+        since, words = history.since, "not ready after"
     else:
         limit, every = rules.hung_seconds, rules.probe_seconds
-        silent, words = now - history.answer, "no answer for"
-    if silent >= limit and history.asked > history.since:
+        since, words = history.answer, "no answer for"
+    # By the last probe, not by now: when we were ourselves held up, nobody was asked
+    if history.asked - since >= limit:
         why = f" ({history.reason})" if history.reason else ""
         return Step(Action.STOP, reason=f"{words} {limit:g} s{why}")
     left = history.asked + every - now

@@ -85,9 +85,13 @@ def test_nothing_ends_before_what_needs_it(history: History) -> None:
     ("history", "now", "reason"),
     [
         (UP, 110, ""),
-        (service.silent(UP, 105, "refused"), 110, "no answer for 10 s (refused)"),
+        (service.silent(UP, 110, "refused"), 110, "no answer for 10 s (refused)"),
         (service.answered(service.silent(UP, 105, "refused"), 106), 110, ""),
-        (service.silent(STARTING, 120, "refused"), 130, "not ready after 30 s (refused)"),
+        (service.silent(STARTING, 130, "refused"), 130, "not ready after 30 s (refused)"),
+        # Held up ourselves, we ask before we judge
+        (UP, 1000, ""),
+        (service.silent(UP, 105, "refused"), 1000, ""),
+        (service.silent(STARTING, 105, "refused"), 1000, ""),
     ],
 )
 def test_what_is_silent_is_ended(history: History, now: float, reason: str) -> None:
