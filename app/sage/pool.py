@@ -31,7 +31,7 @@ from app.sage.places import Claim, Person, Places
 from app.sage.processes import Table
 from app.sage.protections import Protections
 from app.sage.session import Reply, Session, end_runs
-from app.sage.spawner import Listeners, Spawner
+from app.sage.spawner import Gone, Listeners, Spawner
 from app.sage.splitter import MARK_SIZE
 from app.sage.timeline import Timeline
 from app.sage.transcript import Transcript
@@ -364,6 +364,8 @@ class Pool:
                 session = self._new(limits)
                 stock.append(session)
                 self._fork(session)
+                if session.end_reason is not None:
+                    return  # `_ended` has it tried again later
 
     def _admit(self) -> None:
         """Give those in the queue whose turn has come their process."""
@@ -523,7 +525,7 @@ class Pool:
             return
         doors: list[int] = []
         try:
-            session.group = self._cgroups.group(session.id)
+            session.group = session.group or self._cgroups.group(session.id)
             if session.group is not None:
                 limits = session.limits
                 session.group.limit(
@@ -539,6 +541,13 @@ class Pool:
             )
             session.spawner = self._current
             session.connect(*self._current.fork(order, doors), self._settings.wire.max_message)
+        except Gone as error:
+            self._current = session.spawner = None
+            self.ready.clear()
+            if session.journal is None:
+                session.fail(str(error))
+            else:
+                self._fork(session)
         except OSError as error:
             session.fail(f"no process could be made for it ({error})")
         finally:

@@ -40,6 +40,10 @@ PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 log = logging.getLogger(__name__)
 
 
+class Gone(OSError):
+    """The zygote has ended; `on_gone` is told, or about to be."""
+
+
 @dataclass(frozen=True)
 class Listeners:
     """Whom a spawner tells what; each is called in its greenlet and must not raise."""
@@ -89,18 +93,22 @@ class Spawner:
         """Have a session forked: its socket, and the reading end of its standard output.
 
         `groups`: descriptors of files in which the session joins its control groups.
-        Raises OSError if the zygote is gone.
+        Raises Gone if the zygote has ended, OSError if this process has no more descriptors.
         """
         ours, theirs = socket.socketpair()
         output, stdout = os.pipe()
         descriptors = array.array("i", [theirs.fileno(), stdout, *groups])
         try:
             if self._socket is None:
-                raise BrokenPipeError("the zygote has ended")
+                raise BrokenPipeError
             self._socket.sendmsg(
                 [encode(Message(fork=order))],
                 [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)],
             )
+        except (BrokenPipeError, ConnectionResetError) as error:
+            ours.close()
+            os.close(output)
+            raise Gone("the zygote has ended") from error
         except OSError:
             ours.close()
             os.close(output)

@@ -1,0 +1,72 @@
+"""The pool of Sage sessions, in this process: what is hard to time from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import gevent
+import psutil
+
+from app.sage.cgroups import Cgroups
+from app.sage.pool import Pool
+from app.sage.protections import Protections
+from app.settings import ROOT
+from tests import host
+from tests.page_client import PATIENCE
+
+
+def test_a_session_asked_for_while_the_zygote_dies_comes_from_the_next_one() -> None:
+    """Whoever notices first that it is gone is asked to make a session."""
+    plain = ROOT / ".venv-plain" / "bin" / "python"
+    if not plain.exists():
+        host.missing(".venv-plain")
+    with host.short_folder() as folder:
+        settings = host.settings_in(folder, sage_python=str(plain), sage_spares="1")
+        pool = Pool(
+            settings=settings,
+            address="127.0.0.1:1",
+            protections=Protections((), {}, {}),
+            cgroups=Cgroups([], {}),
+        )
+        pool.start()
+        try:
+            pool.wait_ready(PATIENCE)
+            zygote = _zygote()
+            _wait_until_alone_at_its_socket(zygote)
+            spare, _ = pool.lend("guest", 10)
+            zygote.send_signal(signal.SIGKILL)
+            os.waitid(os.P_PID, zygote.pid, os.WEXITED | os.WNOWAIT)  # and nobody is told of it
+            session, _ = pool.lend("guest", 10)
+            assert session.spawner is None
+            assert not pool.ready.is_set()
+            pool.wait_ready(PATIENCE)
+            assert spare.end_reason == "the Sage zygote it came from has died"
+            assert session.spawner is not None
+            assert session.end_reason is None
+        finally:
+            pool.stop()
+
+
+def _zygote() -> psutil.Process:
+    children = psutil.Process().children()
+    return next(each for each in children if "app.sage.zygote" in each.cmdline())
+
+
+def _wait_until_alone_at_its_socket(zygote: psutil.Process) -> None:
+    """Sessions have what the zygote had until they have closed it."""
+    descriptor = zygote.environ()["SALVUS_CONTROL"]
+    link = Path(f"/proc/{zygote.pid}/fd/{descriptor}").readlink()
+    with gevent.Timeout(PATIENCE):
+        while any(link in _open_files(child) for child in zygote.children(recursive=True)):
+            gevent.sleep(0.05)
+
+
+def _open_files(process: psutil.Process) -> list[Path]:
+    found = []
+    for each in Path(f"/proc/{process.pid}/fd").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(each.readlink())
+    return found
