@@ -28,6 +28,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 MIGRATION_LOCK = 0x53616C767573  # "Salvus": the key of the advisory lock
+CHECK_MILLISECONDS = 500  # after which the server notices that who asked is gone (from 14 on)
 MIGRATION_NAME = re.compile(r"(\d{3})_(\w+)\.sql")
 
 # The cooperative poll costs a turn of the hub even when asked not to wait.
@@ -174,15 +175,17 @@ class Database:
 
     def _connect(self) -> Connection:
         timeout = gevent.Timeout(self._wait_seconds)
+        options = (
+            f"-c statement_timeout={int(self._statement_seconds * 1000)}"
+            f" -c client_connection_check_interval={CHECK_MILLISECONDS}"
+        )
         try:
             with timeout:
                 return psycopg2.connect(
-                    self._url,
-                    application_name="salvus",
-                    options=f"-c statement_timeout={int(self._statement_seconds * 1000)}",
+                    self._url, application_name="salvus", options=options
                 )
         except BaseException as error:
-            # The wait callback's cancel fails on a half-made connection: its error hides why.
+            # Of a half-made connection psycopg2 may tell another error, which hides why.
             first = error.__context__ or error
             if first is timeout:
                 raise Unavailable(f"no connection within {self._wait_seconds:g} s") from None

@@ -115,6 +115,14 @@ def test_a_greenlet_ended_in_mid_query_leaves_the_pool_whole(
     with database.transaction() as cursor:
         cursor.execute("SELECT 42")
         assert cursor.fetchone() == (42,)
+    with gevent.Timeout(10), database.reading() as cursor:
+        asleep = 1
+        while asleep:  # the server ends by itself what nobody waits for
+            gevent.sleep(0.1)
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            )
+            (asleep,) = cursor.fetchone() or (1,)
     database.close()
 
 

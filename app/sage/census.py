@@ -18,6 +18,10 @@ from app.db import Database, Unavailable
 from app.sage.pool import Pool
 
 INTERVAL = 2.0  # seconds
+# After a cut the kernel waits about as long again before it tries a connection that hung; a new
+# one is quicker. But a slow database must be waited for.
+PATIENCE, LONGEST_PATIENCE = 2.0, 16.0  # seconds that one try may take
+RETRY = 0.2  # seconds
 SILENCE = 30.0  # seconds after which a server's sessions do not count any more
 
 log = logging.getLogger(__name__)
@@ -62,9 +66,13 @@ class Census:
                 self._pool.end_session(session, reason)
 
     def _run(self) -> None:
+        pause, patience = INTERVAL, PATIENCE
         while True:
-            gevent.sleep(INTERVAL)
+            gevent.sleep(pause)
             try:
-                self.step()
+                with gevent.Timeout(patience, Unavailable(f"no answer within {patience:g} s")):
+                    self.step()
+                pause, patience = INTERVAL, PATIENCE
             except (Unavailable, psycopg2.Error) as error:
                 log.debug("sessions of other servers are not known: %s", error)
+                pause, patience = RETRY, min(2 * patience, LONGEST_PATIENCE)
