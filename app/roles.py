@@ -47,12 +47,18 @@ ROUTES: dict[str, frozenset[str]] = {
     "revoke_share": MEMBERS,
     "published": ANYBODY,
     "copy_published": ANYBODY,  # it looks itself at who asks
+    "cell": ANYBODY,
+    "embedded": ANYBODY,
+    "embed_script": ANYBODY,
+    "visit": PEOPLE,
+    "embedded_visit": ANYBODY,  # it looks itself whether the site allows it
+    "leave_visit": ANYBODY,  # who has its ticket
     "import_worksheet": PEOPLE,
     "restore_version": PEOPLE,
     "socket": PEOPLE,
     "file": PEOPLE,
-    "output": PEOPLE,
-    "scene": PEOPLE,
+    "output": ANYBODY,  # empty frames, also below other sites' pages
+    "scene": ANYBODY,
     # Coming in and going out
     "sign_in": ANYBODY,
     "sign_in_with_password": ANYBODY,

@@ -73,6 +73,10 @@ ORIGIN = Rule(
     'an address without path, as "https://sage.example.org"; or empty',
     lambda value: not value or bool(re.fullmatch(r"https?://[^/?#\s@]+", value)),
 )
+EMBEDDERS = Rule(
+    'a list of addresses without path, as "https://www.example.org"; or ["*"] for all sites',
+    lambda value: value == ("*",) or all(re.fullmatch(r"https?://[^/?#\s@;,']+", x) for x in value),
+)
 IP_ADDRESSES = Rule("a list of IP addresses", lambda value: all(map(is_ip_address, value)))
 LISTEN = Rule(
     "an IP address of this host, or empty", lambda value: not value or is_ip_address(value)
@@ -246,6 +250,13 @@ def _of_guests(usual: Limits) -> Limits:
 
 
 @dataclass(frozen=True)
+class Embed:
+    origins: tuple[str, ...] = key((), EMBEDDERS)
+    visits_per_address: int = key(60, between(1, 100_000))
+    minutes: float = key(60.0, between(1, 24 * 60))
+
+
+@dataclass(frozen=True)
 class Service:
     anonymous: bool = key(False)
     seconds: float = key(30.0, between(0.1, 3600))
@@ -382,6 +393,7 @@ class Settings:
     sign_in: SignIn = SignIn()
     sage: Sage = Sage()
     limits: Limits = Limits()
+    embed: Embed = Embed()
     service: Service = Service()
     wire: Wire = Wire()
     database: Database = Database()

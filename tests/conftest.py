@@ -144,6 +144,7 @@ def site() -> Iterator[RunningSite]:
             limits_disk="50000000",
             limits_entries="2000",
             limits_processes="64",
+            embed_origins="*",
         )
         running.start()
         yield running

@@ -38,6 +38,7 @@ from app.web.sign_in_with import SignInWith
 from app.web.socket import Sockets
 from app.web.standing import Standing
 from app.web.status import Snapshot
+from app.web.visits import Visits
 
 
 def create_app(
@@ -79,6 +80,7 @@ def create_app(
     documents.register(app, database=database)
     exchange.register(app, database=database)
     sharing.register(app, database=database, title=settings.site.title)
+    Visits(database=database, sessions=sessions, settings=settings.embed).register(app)
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)

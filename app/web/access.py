@@ -82,7 +82,7 @@ class Access:
         return self._cookies.give(_without_token(request), secret)
 
     def _account(self, request: flask.Request) -> Account | None:
-        secret = self._cookies.secret(request)
+        secret = _ticket(request) or self._cookies.secret(request)
         if not secret:
             return None
         try:
@@ -98,6 +98,11 @@ class Access:
         elif secret in self._seen or len(self._seen) < SEEN_LIMIT:
             self._seen[secret] = account
         return account
+
+
+def _ticket(request: flask.Request) -> str:
+    """The secret of a visit (app/web/visits.py), where an embedded cell may show it."""
+    return request.args.get("ticket", "") if request.endpoint in ("socket", "file") else ""
 
 
 def _set(account: Account) -> None:

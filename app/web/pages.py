@@ -61,7 +61,7 @@ OUTPUT_POLICY = "; ".join(
         "font-src data: {fonts}",
         "img-src blob: data:",
         "media-src blob: data:",
-        "frame-ancestors 'self'",
+        "frame-ancestors 'self' {embedders}",
     )
 )
 # What frames without origin may fetch is open to any origin
@@ -97,20 +97,22 @@ def register(app: flask.Flask, *, settings: Settings) -> None:
     app.after_request(security_headers)
     app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(db.Unavailable, database_unavailable)
+    embedders = " ".join(settings.embed.origins)
 
     @app.get("/output")
     def output() -> flask.Response:
         """The empty frame that shows HTML output, given to it by the page."""
-        return _frame("output.html", styles="katex.css", fonts="fonts/")
+        return _frame("output.html", embedders, styles="katex.css", fonts="fonts/")
 
     @app.get("/output/scene")
     def scene() -> flask.Response:
         """The same for a 3D scene, with three.js."""
-        return _frame("scene.html", scripts="three.js")
+        return _frame("scene.html", embedders, scripts="three.js")
 
 
-def _frame(template: str, **allowed: str) -> flask.Response:
-    """A page for output; `allowed`: what it may use of the vendored files, by kind."""
+def _frame(template: str, embedders: str, **allowed: str) -> flask.Response:
+    """A page for output; `embedders`: sites whose pages show our cells; `allowed`: what it may
+    use of the vendored files, by kind."""
     host = flask.request.host
     # A policy can name a single file of a host, but no host that is an IPv6 address.
     # The page may be of an earlier release than this server; three.js is not, see scene.html.
@@ -120,7 +122,9 @@ def _frame(template: str, **allowed: str) -> flask.Response:
     sources = dict.fromkeys(("scripts", "styles", "fonts"), "")
     sources |= {kind: f"{base}{file}" if base else "'self'" for kind, file in allowed.items()}
     response = flask.make_response(flask.render_template(template))
-    response.headers["Content-Security-Policy"] = OUTPUT_POLICY.format(**sources)
+    response.headers["Content-Security-Policy"] = OUTPUT_POLICY.format(
+        **sources, embedders=embedders
+    )
     response.headers["X-DNS-Prefetch-Control"] = "off"  # names looked up tell something, too
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response

@@ -271,6 +271,16 @@ export class Cell {
     this.#end("cancelled")
   }
 
+  /** What the controls of its interacts are set to: {name: value} of each, in order. */
+  get values() {
+    return this.#interacts.values
+  }
+
+  /** What they shall be set to when the run that has begun shows them. */
+  set wanted(values) {
+    this.#interacts.wanted = values
+  }
+
   /** `session` is alive, "" if none is, null if that is not known. */
   follow(session) {
     this.#interacts.follow(session)

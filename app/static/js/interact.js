@@ -24,6 +24,7 @@ export class Interacts {
   #handlers
   #views = new Map() // by id
   #live = null
+  #wanted = [] // values for those that are not shown yet
 
   /** `handlers`: update(values of an Update message), reply(text). */
   constructor(handlers) {
@@ -34,6 +35,17 @@ export class Interacts {
   clear() {
     for (const view of this.#views.values()) view.close()
     this.#views.clear()
+    this.#wanted = []
+  }
+
+  /** What the controls of those that are no part of another are set to, in order. */
+  get values() {
+    return [...this.#views.values()].filter(view => !view.area).map(view => view.values)
+  }
+
+  /** The same, for those that are to come. */
+  set wanted(values) {
+    this.#wanted = [...values]
   }
 
   /** An interact begins: its element, to be shown with the output it is a part of. */
@@ -45,6 +57,7 @@ export class Interacts {
     })
     view.follow(this.#live)
     this.#views.set(value.id, view)
+    if (!area && this.#wanted.length) view.set(this.#wanted.shift())
     return view.element
   }
 
@@ -128,6 +141,22 @@ class Interact {
   take({ update, content: { case: kind, value } }) {
     if (kind === "values") this.#begin(update, JSON.parse(value.values))
     else this.#screen.add(kind, value)
+  }
+
+  /** By name, as the session has them. */
+  get values() {
+    return Object.fromEntries(this.#values)
+  }
+
+  /** Set controls as if somebody had; what they can't be set to is left as it is. */
+  set(values) {
+    for (const [name, value] of Object.entries(values ?? {})) {
+      const control = this.#controls.get(name)
+      if (!control || typeof value !== typeof this.#values.get(name)) continue
+      control.value = value
+      this.#edited.add(name)
+    }
+    if (this.#edited.size) this.#send()
   }
 
   /** Show something in its area: the kind and value of a step. */

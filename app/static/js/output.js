@@ -226,9 +226,10 @@ function traceback({ name, value, text, short }) {
 
 /** Files that the run has written, to be fetched while the session lives. */
 function written({ files, more }) {
+  const { files: folder = `${location.pathname}/files`, query = "" } = document.body.dataset
   const links = files.map(({ path, size }) => element("li", {},
     element("a", {
-      href: `${location.pathname}/files/${path.split("/").map(encodeURIComponent).join("/")}`,
+      href: `${folder}/${path.split("/").map(encodeURIComponent).join("/")}${query}`,
       target: "_blank", rel: "noopener", text: path,
     }), " ", element("small", { text: amount(Number(size), Unit.BYTES) })))
   if (more) links.push(element("li", { text: `and ${more} more` }))

@@ -11,7 +11,9 @@ import { actionOf, describeKeys } from "./keys.js"
 import { giveMenu } from "./menu.js"
 import { Others } from "./others.js"
 import { Outline } from "./outline.js"
+import { fragmentOf } from "./permalink.js"
 import { Presence } from "./presence.js"
+import { Questions } from "./questions.js"
 import { Saving } from "./saving.js"
 import { SharedText } from "./shared.js"
 import { Socket } from "./socket.js"
@@ -22,7 +24,6 @@ import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
 
 const NUMBERED = "salvus:line-numbers"
-const PARTIAL = "the session is computing: this is what Sage itself has, without your names"
 
 class Worksheet {
   #id
@@ -40,7 +41,7 @@ class Worksheet {
   #forgotten = new Set() // cells that were deleted before this page opened
   #unconfirmed = new Map() // runs asked for whose Queued frame has not come, by id
   #updated = new Set() // interacts that something was asked of
-  #questions = new Map() // completions and inspections under way, by request
+  #questions = new Questions((kind, value) => this.#socket.open && (this.#socket.send(kind, value), true))
   #state = null
   #connection = "new"
   #reason = ""
@@ -119,7 +120,7 @@ class Worksheet {
   #lost(everOpen) {
     this.#connection = "lost"
     this.#reason = everOpen ? "the connection was interrupted" : "the server can't be reached"
-    for (const request of this.#questions.keys()) this.#answer(request, null)
+    this.#questions.giveUp()
     if (!everOpen) this.#askWhy()
     this.#tell()
   }
@@ -155,8 +156,8 @@ class Worksheet {
     notice: ({ text, time }) => this.#announce(text, time),
     saving: value => this.#savingDelayed(value),
     refused: value => this.#refused(value),
-    completeReply: value => this.#answer(value.request, value),
-    inspectReply: value => this.#answer(value.request, value),
+    completeReply: value => this.#questions.answer(value.request, value),
+    inspectReply: value => this.#questions.answer(value.request, value),
   }
 
   #load({ title, cells, stored }) {
@@ -280,8 +281,8 @@ class Worksheet {
   #refused({ reason, about }) {
     this.#unconfirmed.delete(about)
     const running = this.#cells.of(about)
-    if (this.#questions.has(about)) this.#answer(about, { reason, matches: [] })
-    else if (this.#updated.has(about)) this.#refuseUpdate(about, reason)
+    if (this.#questions.answer(about, { reason, matches: [] })) return
+    if (this.#updated.has(about)) this.#refuseUpdate(about, reason)
     else if (running) running.refuse(reason)
     else if (this.#cells.get(about)) this.#cells.get(about).tell(reason)
     else this.#notice("refused", reason)
@@ -434,6 +435,7 @@ class Worksheet {
       { text: "Split at the cursor", keys: "Ctrl Shift −", does: () => structure.split(cell) },
       { text: "Merge with the next", keys: "Shift M", disabled: at === shown.length - 1, does: () => structure.merge(cell) },
       { text: "Fold the code", keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.change(cell, { folded: !cell.content.folded }) },
+      { text: "Copy a link to this code", disabled: !cell.isCode, does: () => this.#copyLink(cell) },
       null,
       { text: "Delete", keys: "D D", does: () => structure.remove(cell) },
     ]
@@ -459,6 +461,17 @@ class Worksheet {
     ]
   }
 
+  /** A permalink: the code, and what its controls are set to, for whoever opens it. */
+  async #copyLink(cell) {
+    const link = location.origin + "/cell" + await fragmentOf({ code: cell.code, values: cell.values })
+    try {
+      await navigator.clipboard.writeText(link)
+      this.#notice("link", "The link is copied: who opens it gets this code, not its output.", "Dismiss", () => this.#notice("link", ""))
+    } catch {
+      prompt("Copy this link:", link)
+    }
+  }
+
   #reply(cell, text) {
     this.#socket.send("inputReply", { run: cell.run, text })
   }
@@ -466,33 +479,6 @@ class Worksheet {
   #update(update) {
     this.#updated.add(update.interact)
     this.#socket.send("update", update)
-  }
-
-  async #complete(cell, code, cursor) {
-    const reply = await this.#ask("complete", { code, cursor })
-    if (reply?.busy || reply?.reason) cell.tell(reply.reason || "no completion while the session computes")
-    else if (reply?.partial) cell.tell(PARTIAL)
-    return reply
-  }
-
-  async #inspect(cell, code, cursor) {
-    const reply = await this.#ask("inspect", { code, cursor })
-    if (reply?.found) cell.help(reply.text)
-    if (reply?.partial) cell.tell(PARTIAL)
-    else if (reply && !reply.found) cell.tell(reply.reason || (reply.busy ? "no help while the session computes" : "no help on this"))
-  }
-
-  /** A promise of the answer; null when there will be none. */
-  #ask(kind, question) {
-    if (!this.#socket.open) return Promise.resolve(null)
-    const request = uuid()
-    this.#socket.send(kind, { request, ...question })
-    return new Promise(resolve => this.#questions.set(request, resolve))
-  }
-
-  #answer(request, reply) {
-    this.#questions.get(request)?.(reply)
-    this.#questions.delete(request)
   }
 
   // --- The cells ---
@@ -514,8 +500,8 @@ class Worksheet {
       split: cell => this.#structure.split(cell),
       key: (cell, event) => this.#key(cell, event),
       menu: cell => this.#menuOf(cell),
-      complete: (cell, code, cursor) => this.#complete(cell, code, cursor),
-      inspect: (cell, code, cursor) => this.#inspect(cell, code, cursor),
+      complete: (cell, code, cursor) => this.#questions.complete(cell, code, cursor),
+      inspect: (cell, code, cursor) => this.#questions.inspect(cell, code, cursor),
       moved: (cell, anchor, head) => this.#others.moved(cell, anchor, head),
     }, shared)
     if (this.#numbered) cell.numbered = true
