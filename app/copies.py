@@ -6,7 +6,7 @@ import uuid
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import documents, transcripts, worksheets
+from app import documents, folders, transcripts, worksheets
 
 REASON = "this is a copy: its output comes from the original"
 
@@ -33,6 +33,7 @@ def duplicate(cursor: Cursor, worksheet: str, account: str, title: str) -> str:
             " FROM cells AS original WHERE cells.id = %s AND original.id = %s",
             (cells[cell.id], cell.id),
         )
+    folders.copy(cursor, worksheet, made)
     transcripts.write(
         cursor, made, account, transcripts.read(cursor, worksheet).values(), cells,
         language="", reason=REASON,

@@ -57,6 +57,12 @@ ROUTES: dict[str, frozenset[str]] = {
     "restore_version": PEOPLE,
     "socket": PEOPLE,
     "file": PEOPLE,
+    "files": PEOPLE,
+    "begin_upload": PEOPLE,
+    "upload_piece": PEOPLE,
+    "cancel_upload": PEOPLE,
+    "rename_file": PEOPLE,
+    "delete_file": PEOPLE,
     "output": ANYBODY,  # empty frames, also below other sites' pages
     "scene": ANYBODY,
     # Coming in and going out
@@ -111,6 +117,7 @@ MESSAGES: dict[str, frozenset[str]] = {
     "cell_saved": NOBODY,
     "cell": NOBODY,
     "saving": NOBODY,
+    "files_changed": NOBODY,
     "evaluate": NOBODY,
     "evaluated": NOBODY,
     "read_file": NOBODY,

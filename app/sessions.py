@@ -20,7 +20,7 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from psycopg2.extensions import cursor as Cursor
 
-from app import permissions, worksheets
+from app import folders, permissions, worksheets
 from app.browsers import Browser
 from app.db import Database, Unavailable
 from app.delivery import Delivery
@@ -34,6 +34,7 @@ from app.wire.messages_pb2 import (
     Cell,
     Detach,
     End,
+    FilesChanged,
     Message,
     Refused,
     Saving,
@@ -61,6 +62,7 @@ class Stored:
     complete: bool  # ... which is all of it
     death: State | None  # of that session, if the browser has seen it alive
     server: str  # the sage server of the live session, if there is one
+    has_files: bool = False  # in the worksheet's folder
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,9 @@ class Sessions:
                 return None
             sheet = worksheets.load(cursor, browser.worksheet, permission.title)
             server = self.live_server(cursor, sheet.id)
+            has_files = folders.has_files(cursor, sheet.id)
             if session and not worksheets.knows_session(cursor, sheet.id, session):
-                return Stored(sheet, [], session, after, False, None, server)
+                return Stored(sheet, [], session, after, False, None, server, has_files)
             # The page ignores what is not above the last seq it has seen of a session, so
             # nothing above the seq that the sage server goes on from may be sent before.
             latest = worksheets.recorded(cursor, sheet.id)
@@ -127,7 +130,9 @@ class Sessions:
                 seen = max(seen, after)
                 if latest.ended:
                     death = State(kind=State.DEAD, session=session, reason=latest.reason)
-            return Stored(sheet, missing, latest.session, seen, latest.ended, death, server)
+            return Stored(
+                sheet, missing, latest.session, seen, latest.ended, death, server, has_files
+            )
 
     def send_stored(self, browser: Browser, part: Missing) -> None:
         """Send `browser` a part of what it lacks. Raises Unavailable."""
@@ -143,6 +148,19 @@ class Sessions:
     def download(self, worksheet: str, server: str, path: str) -> Download:
         """A file of the home of a worksheet's session, begun. Raises NoFile, NodeDown."""
         return Download(self.place(worksheet, server), worksheet, path)
+
+    def change_files(self, worksheet: str) -> None:
+        """Somebody has changed the folder of a worksheet: its session, if there is one, gets the
+        same. Raises Unavailable."""
+        with self._database.reading() as cursor:
+            server = self.live_server(cursor, worksheet)
+        if not self._nodes.addresses:
+            return
+        try:
+            with Inquiry(self.place(worksheet, server)) as inquiry:
+                inquiry.tell(Message(files_changed=FilesChanged(worksheet=worksheet)))
+        except NodeDown as error:
+            log.info("worksheet %s has other files now: %s", worksheet, error)
 
     def end(self, worksheet: str, reason: str) -> bool:
         """End the session of a worksheet, wherever it is; whether there was one. Its pages are
@@ -185,6 +203,7 @@ class Watch:
         self._after = 0  # ... up to this seq ...
         self._complete = False  # ... which is all of it
         self._death: State | None = None
+        self._has_files = True  # in its folder, as far as is known
         self._lives: bool | None = None  # whether the node has a session of it, once it said so
         self._returning = BoundedSemaphore()
 
@@ -346,6 +365,7 @@ class Watch:
             self._sessions.send_stored(self._browser, part)
         self._session, self._after = stored.session, stored.after
         self._complete, self._death = stored.complete, stored.death
+        self._has_files = stored.has_files
 
     def _join(self) -> None:
         """Have the node send what follows."""
@@ -358,6 +378,7 @@ class Watch:
             complete=self._complete,
             account=self._browser.account,
             kind=self._browser.kind,
+            has_files=self._has_files,
         )
         try:
             self._node.send(self._channel, Message(attach=attach))

@@ -221,6 +221,7 @@ class Limits:
     files: int = key(1024, between(64, 1_000_000))
     disk: int = key(1 << 28, between(1 << 20, 1 << 40))
     entries: int = key(20_000, between(100, 1 << 30))
+    folder: int = key(100_000_000, between(0, 1 << 40))
     run_output: int = key(32_000_000, between(1000, 1 << 40))
     session_output: int = key(1_000_000_000, between(1000, 1 << 50))
     cpu_seconds: float = key(0.0, between(0, 1e9))
@@ -235,6 +236,7 @@ GUESTS: dict[str, Any] = {  # unless [limits.guest] says otherwise
     "memory": 1 << 30,
     "processes": 64,
     "disk": 1 << 26,
+    "folder": 10_000_000,
     "session_output": 100_000_000,
     "cpu_seconds": 1800.0,
     "run_seconds": 300.0,

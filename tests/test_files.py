@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from app.wire.messages_pb2 import End, Files, State
+from app.wire.messages_pb2 import Files
 from tests.page_client import PATIENCE, Page, SignedIn
 
 
@@ -76,15 +76,6 @@ def test_what_is_no_file_at_home_can_not_be_fetched(
 def test_links_that_stay_at_home_are_followed(page: Page, person: SignedIn) -> None:
     page.run("import os; open('f', 'w').write('1'); os.symlink('f', 'g')")
     assert fetch(person, page, "g").text == "1"
-
-
-def test_files_go_with_their_session(page: Page, person: SignedIn) -> None:
-    page.run("open('f', 'w').write('1')")
-    page.send(end=End())
-    page.until_state(State.DEAD)
-    answer = fetch(person, page, "f")
-    assert answer.status_code == 404
-    assert "has ended, and its files with it" in answer.text
 
 
 def test_files_of_others_are_not_there(page: Page, person: SignedIn) -> None:

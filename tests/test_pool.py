@@ -10,7 +10,9 @@ from pathlib import Path
 import gevent
 import psutil
 
+from app.db import Database
 from app.sage.cgroups import Cgroups
+from app.sage.keeper import Keeper
 from app.sage.pool import Pool
 from app.sage.protections import Protections
 from app.settings import ROOT
@@ -18,7 +20,9 @@ from tests import host
 from tests.page_client import PATIENCE
 
 
-def test_a_session_asked_for_while_the_zygote_dies_comes_from_the_next_one() -> None:
+def test_a_session_asked_for_while_the_zygote_dies_comes_from_the_next_one(
+    database: Database,
+) -> None:
     """Whoever notices first that it is gone is asked to make a session."""
     plain = ROOT / ".venv-plain" / "bin" / "python"
     if not plain.exists():
@@ -30,6 +34,7 @@ def test_a_session_asked_for_while_the_zygote_dies_comes_from_the_next_one() -> 
             address="127.0.0.1:1",
             protections=Protections((), {}, {}),
             cgroups=Cgroups([], {}),
+            keeper=Keeper(database),
         )
         pool.start()
         try:

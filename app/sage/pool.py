@@ -27,6 +27,7 @@ from gevent.event import Event
 
 from app.sage.cgroups import Cgroups
 from app.sage.journal import Journal
+from app.sage.keeper import Folder, Keeper
 from app.sage.places import Claim, Person, Places
 from app.sage.processes import Table
 from app.sage.protections import Protections
@@ -45,6 +46,7 @@ SPARE_RETRY = 1.0  # seconds until a spare that died is replaced
 UPGRADE_SECONDS = 5.0  # between looks whether Sage was replaced by another version
 QUIET_LOOKS = 10  # a session that does nothing is looked at every so many times
 PIECE = 1 << 20  # bytes of a file that are read at once
+KEEP_SECONDS = 5.0  # in which the files of sessions that have ended are kept at a stop
 BURY_SECONDS = 5.0  # in which the kernel buries the last process of a control group
 
 log = logging.getLogger(__name__)
@@ -56,13 +58,20 @@ class PoolError(Exception):
 
 class Pool:
     def __init__(
-        self, *, settings: Settings, address: str, protections: Protections, cgroups: Cgroups
+        self,
+        *,
+        settings: Settings,
+        address: str,
+        protections: Protections,
+        cgroups: Cgroups,
+        keeper: Keeper,
     ) -> None:
         """`address`: of this sage server (host:port), as sessions are recorded with it."""
         self._settings = settings
         self._address = address
         self._protections = protections
         self._cgroups = cgroups
+        self._keeper = keeper
         self._folder = settings.sage_folder
         self._journals = self._folder / "journals"
         self._homes = self._folder / "homes"
@@ -118,6 +127,7 @@ class Pool:
         for spawner in (self._current, self._next, *self._retired):
             if spawner is not None:
                 spawner.close()
+        self._keeper.wait(KEEP_SECONDS)
         self._cgroups.close()
 
     def replace_zygote(self) -> None:
@@ -232,7 +242,7 @@ class Pool:
         """
         timeline = self._timelines.get(worksheet)
         if timeline is None or timeline.live is None:
-            raise PoolError("The session that wrote it has ended, and its files with it.")
+            raise PoolError("There is no such file.")
         file = timeline.live.open_file(path)
         try:
             found = os.fstat(file)
@@ -242,6 +252,15 @@ class Pool:
             return read(os.pread, (file, PIECE, offset)), found.st_size
         finally:
             os.close(file)
+
+    def change_files(self, worksheet: str) -> None:
+        """Somebody has changed the folder of a worksheet."""
+        timeline = self._timelines.get(worksheet)
+        if timeline is None:
+            return
+        timeline.note_files()
+        if timeline.live is not None and timeline.live.folder is not None:
+            timeline.live.folder.fetch()
 
     def journals(self) -> list[Journal]:
         """All that is kept here, oldest first for each worksheet."""
@@ -337,6 +356,12 @@ class Pool:
         timeline.journals.append(journal)
         timeline.live = session
         session.serve(journal, limits)
+        session.keep_files(
+            self._keeper.folder(
+                timeline.worksheet, limits.folder, has_files=timeline.has_files,
+                told=timeline.note_files,
+            )
+        )  # fmt: skip
 
     def _new(self, limits: Limits) -> Session:
         """A session that has no process yet."""
@@ -409,8 +434,16 @@ class Pool:
             while not session.group.remove() and time.monotonic() < deadline:
                 gevent.sleep(0.05)
         home = self._homes / session.id
+        if session.folder is not None:
+            self._hand_over(session.folder)
         if home.exists():
             gevent.get_hub().threadpool.spawn(shutil.rmtree, home, True)
+
+    def _hand_over(self, folder: Folder) -> None:
+        """Wait until the files of a session that has ended are kept; the next one gets them."""
+        folder.finished.wait()
+        if folder.kept_last:
+            self.change_files(folder.worksheet)
 
     # -- Looking after them ------------------------------------------------------------
 
@@ -423,6 +456,8 @@ class Pool:
             table = functools.cache(Table)
             for session in list(self._sessions.values()):
                 try:
+                    if session.busy and session.folder is not None:
+                        session.folder.look_if_long_ago()
                     if session.busy or session.is_watched or count % QUIET_LOOKS == 0:
                         session.look(table)
                     if not session.busy:

@@ -9,6 +9,7 @@ import gevent
 from app.db import Database
 from app.sage import cgroups, protections
 from app.sage.census import Census
+from app.sage.keeper import Keeper
 from app.sage.pool import Pool
 from app.sage.recorder import Recorder
 from app.sage.server import SageServer
@@ -33,6 +34,7 @@ class SageRole:
             cgroups=cgroups.find(
                 server=f"salvus-{settings.sage.port}-{os.getpid()}", wanted=settings.sage.cgroup
             ),
+            keeper=Keeper(database),
         )
         self._server = SageServer(
             pool=self.pool, settings=settings, tokens=tokens, context=context

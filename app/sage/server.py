@@ -153,6 +153,9 @@ class Connection:
         if kind == "read_file":
             self._read_file(message)
             return
+        if kind == "files_changed":
+            self._pool.change_files(message.files_changed.worksheet)
+            return
         if kind == "evaluate":
             gevent.spawn(self._evaluate, message)
             return
@@ -216,6 +219,7 @@ class Connection:
         if message.channel in self._viewers:
             self._end_viewer(message.channel)
         timeline = self._pool.timeline(order.worksheet)
+        timeline.has_files = timeline.has_files or order.has_files
         viewer = Viewer(
             channel=message.channel,
             stream=self._stream,

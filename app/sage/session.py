@@ -8,6 +8,7 @@ keeps it, in order; if the disk is full it stops reading, which stops the proces
 from __future__ import annotations
 
 import codecs
+import contextlib
 import errno
 import logging
 import os
@@ -25,6 +26,7 @@ from gevent.hub import get_hub
 from app.sage import kernel
 from app.sage.cgroups import Group
 from app.sage.journal import Begun, Journal
+from app.sage.keeper import Folder
 from app.sage.processes import Table
 from app.sage.proxy import Proxy
 from app.sage.spawner import Spawner
@@ -37,6 +39,7 @@ from app.wire.decoder import ProtocolError
 from app.wire.messages_pb2 import (
     CompleteReply,
     Execute,
+    FilesChanged,
     Finished,
     Frame,
     InspectReply,
@@ -85,6 +88,7 @@ class Session:
         self.journal: Journal | Transcript | None = None
         self.spawner: Spawner | None = None  # it was asked for our process
         self.group: Group | None = None
+        self.folder: Folder | None = None  # keeps the files of its home
         self.substitute: Session | None = None  # answers questions while this one computes
         self._warn_seconds = warn_seconds
         self._send_signal = send_signal
@@ -111,6 +115,7 @@ class Session:
         self._shown_use: Use | None = None
         self._proxy: Proxy | None = None
         self._began = self._run_began = self._active = time.monotonic()
+        self._awaits_files = False
         self._place = 0  # in the queue for a process; 0: it does not wait there
         self._waits_for = "waiting for Sage to start"
         self._ends_in = 0.0  # seconds, when it will soon be ended as idle
@@ -125,6 +130,12 @@ class Session:
         self.journal, self.limits = journal, limits
         self._began = self._active = time.monotonic()
         self._show_state()
+
+    def keep_files(self, folder: Folder) -> None:
+        """Have the files of its home kept; those there are come first."""
+        self.folder = folder
+        self._awaits_files = folder.comes_first
+        self._meet_folder()
 
     def wait_in_queue(self, place: int, reason: str) -> None:
         """Others come first: this is how it stands."""
@@ -355,8 +366,22 @@ class Session:
             return  # it has died, which is told in a moment
         home, itself, *listeners = descriptors
         self._gauge = Gauge(home=home, process=itself, group=self.group)
+        self._meet_folder()
         for listener in listeners:
             self._proxy = Proxy(listener, allowed=lambda: self.limits.network)
+
+    def _meet_folder(self) -> None:
+        if self.folder is not None and self._gauge is not None:
+            self.folder.open(os.dup(self._gauge.home), self._files_came)
+
+    def _files_came(self) -> None:
+        """Those of its worksheet are there; it has not written them."""
+        if self._process is not None and self.end_reason is None:
+            with contextlib.suppress(OSError):  # it has just died
+                self._process.send(Message(files_changed=FilesChanged()))
+        self._awaits_files = False
+        self._show_state()
+        self._next()
 
     def _wait_end(self, seconds: float | None) -> None:
         """Wait for the zygote's word that the process has ended."""
@@ -518,6 +543,8 @@ class Session:
         self._area = ""
         self._interrupt_early, self._overdue = False, None
         self._active = time.monotonic()
+        if self.folder is not None:
+            self.folder.look()
         if self.end_reason is None:
             self._next()
             self._show_state()
@@ -525,6 +552,8 @@ class Session:
     def _next(self) -> None:
         """Start what waits first if nothing runs."""
         if self._current is not None or not self._waiting or self._process is None:
+            return
+        if self._awaits_files:
             return
         order = self._current = self._waiting.popleft()
         self._output, self._truncated = 0, False
@@ -553,6 +582,8 @@ class Session:
         if self._process is None:
             kind = State.WAITING if self._place else State.STARTING
             reason = reason or self._waits_for
+        elif self._awaits_files and self._waiting:
+            reason = reason or "fetching the worksheet's files"
         state = State(
             session=self.id,
             language=self.journal.opened.language,
@@ -571,6 +602,8 @@ class Session:
         if self._process is not None:
             self._process.close()
             os.close(self._stdout)
+        if self.folder is not None:
+            self.folder.leave()
         if self._gauge is not None:
             self._gauge.close()
             self._gauge = None

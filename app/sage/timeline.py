@@ -13,6 +13,7 @@ class Timeline:
         self.worksheet = worksheet
         self.journals: list[Journal] = []  # oldest first
         self.live: Session | None = None
+        self.has_files = False  # whether its folder may have some
         self._watchers: list[Callable[[], None]] = []
 
     def watch(self, watcher: Callable[[], None]) -> None:
@@ -26,6 +27,10 @@ class Timeline:
     def tell(self) -> None:
         for watcher in self._watchers:
             watcher()
+
+    def note_files(self) -> None:
+        """Its folder has some from now on."""
+        self.has_files = True
 
     def keeps(self, session: str) -> bool:
         return any(journal.opened.session == session for journal in self.journals)

@@ -206,6 +206,8 @@ class Worker:
                 self.send_message(Message(complete_reply=self._complete(message.complete)))
             elif kind == "inspect":
                 self.send_message(Message(inspect_reply=self._inspect(message.inspect)))
+            elif kind == "files_changed":
+                self._home.written()  # by somebody else
 
     # -- Sending and receiving -------------------------------------------------
 

@@ -18,7 +18,6 @@ from app.token import Tokens
 from app.web import (
     documents,
     exchange,
-    files,
     history,
     metrics,
     notices,
@@ -32,6 +31,7 @@ from app.web.access import Access
 from app.web.account import AccountPage
 from app.web.agents import browser_name
 from app.web.cookies import Cookies
+from app.web.files import Files
 from app.web.forwarded import Forwarded
 from app.web.sign_in import SignIn
 from app.web.sign_in_with import SignInWith
@@ -90,7 +90,7 @@ def create_app(
         passwords=passwords,
         check_pages=standing.check,
     ).register(app)
-    files.register(app, database=database, sessions=sessions)
+    Files(database=database, sessions=sessions, settings=settings).register(app)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)
     metrics.register(app, snapshot=snapshot)

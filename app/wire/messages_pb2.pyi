@@ -17,7 +17,7 @@ MARKDOWN: CellKind
 RAW: CellKind
 
 class Message(_message.Message):
-    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "here", "title", "opened", "order", "host_report", "progress", "log_text", "done", "draining", "challenge", "bye", "deliver", "reached", "notice")
+    __slots__ = ("channel", "hello", "refused", "ping", "pong", "attach", "detach", "ack", "gone", "active", "execute", "cancel", "interrupt", "restart", "complete", "inspect", "input_reply", "update", "end", "frame", "state", "complete_reply", "inspect_reply", "usage", "worksheet", "save_cell", "cell_saved", "cell", "saving", "evaluate", "evaluated", "read_file", "file_data", "fork", "forked", "signal", "exited", "ready", "files_changed", "here", "title", "opened", "order", "host_report", "progress", "log_text", "done", "draining", "challenge", "bye", "deliver", "reached", "notice")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Message(_message.Message):
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     EXITED_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    FILES_CHANGED_FIELD_NUMBER: _ClassVar[int]
     HERE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
@@ -108,6 +109,7 @@ class Message(_message.Message):
     signal: Signal
     exited: Exited
     ready: Ready
+    files_changed: FilesChanged
     here: Here
     title: Title
     opened: Opened
@@ -122,7 +124,7 @@ class Message(_message.Message):
     deliver: Deliver
     reached: Reached
     notice: Notice
-    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., here: _Optional[_Union[Here, _Mapping]] = ..., title: _Optional[_Union[Title, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., host_report: _Optional[_Union[HostReport, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log_text: _Optional[_Union[LogText, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., reached: _Optional[_Union[Reached, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
+    def __init__(self, channel: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gone: _Optional[_Union[Gone, _Mapping]] = ..., active: _Optional[_Union[Active, _Mapping]] = ..., execute: _Optional[_Union[Execute, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., restart: _Optional[_Union[Restart, _Mapping]] = ..., complete: _Optional[_Union[Complete, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., input_reply: _Optional[_Union[InputReply, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., complete_reply: _Optional[_Union[CompleteReply, _Mapping]] = ..., inspect_reply: _Optional[_Union[InspectReply, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., worksheet: _Optional[_Union[Worksheet, _Mapping]] = ..., save_cell: _Optional[_Union[SaveCell, _Mapping]] = ..., cell_saved: _Optional[_Union[CellSaved, _Mapping]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., saving: _Optional[_Union[Saving, _Mapping]] = ..., evaluate: _Optional[_Union[Evaluate, _Mapping]] = ..., evaluated: _Optional[_Union[Evaluated, _Mapping]] = ..., read_file: _Optional[_Union[ReadFile, _Mapping]] = ..., file_data: _Optional[_Union[FileData, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., forked: _Optional[_Union[Forked, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., files_changed: _Optional[_Union[FilesChanged, _Mapping]] = ..., here: _Optional[_Union[Here, _Mapping]] = ..., title: _Optional[_Union[Title, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., host_report: _Optional[_Union[HostReport, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., log_text: _Optional[_Union[LogText, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., reached: _Optional[_Union[Reached, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "node", "role", "protections", "language", "proof")
@@ -174,20 +176,22 @@ class Pong(_message.Message):
     def __init__(self) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("worksheet", "session", "after", "complete", "account", "kind")
+    __slots__ = ("worksheet", "session", "after", "complete", "account", "has_files", "kind")
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    HAS_FILES_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     worksheet: str
     session: str
     after: int
     complete: bool
     account: str
+    has_files: bool
     kind: str
-    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., has_files: _Optional[bool] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Active(_message.Message):
     __slots__ = ()
@@ -706,6 +710,12 @@ class ReadFile(_message.Message):
     offset: int
     worksheet: str
     def __init__(self, request: _Optional[str] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ..., worksheet: _Optional[str] = ...) -> None: ...
+
+class FilesChanged(_message.Message):
+    __slots__ = ("worksheet",)
+    WORKSHEET_FIELD_NUMBER: _ClassVar[int]
+    worksheet: str
+    def __init__(self, worksheet: _Optional[str] = ...) -> None: ...
 
 class FileData(_message.Message):
     __slots__ = ("request", "data", "size", "failure")

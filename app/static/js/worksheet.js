@@ -6,6 +6,7 @@ import { Cells } from "./cells.js"
 import { element } from "./dom.js"
 import { Drafts, REST } from "./drafts.js"
 import { Find } from "./find.js"
+import { Folder } from "./folder.js"
 import { uuid } from "./ids.js"
 import { actionOf, describeKeys } from "./keys.js"
 import { giveMenu } from "./menu.js"
@@ -36,6 +37,7 @@ class Worksheet {
   #structure
   #outline
   #find
+  #folder
   #announcer
   #revisions = new Map() // by id of the cell, as stored
   #forgotten = new Set() // cells that were deleted before this page opened
@@ -70,6 +72,7 @@ class Worksheet {
     this.#outline = new Outline(page.outline, this.#cells)
     this.#find = new Find(page.find, this.#cells, { rewrite: texts => this.#rewrite(texts) })
     this.#announcer = new Announcer(page.announcer)
+    this.#folder = new Folder(page.folder, `/w/${id}`, this.#announcer)
     this.#presence = new Presence(() => this.#socket.open && this.#socket.send("active", {}))
     this.#others = new Others(page.others, value => this.#socket.open && this.#socket.send("here", value),
       id => this.#cells.get(id))
@@ -258,6 +261,7 @@ class Worksheet {
       cell.begin(run, "queued")
     } else {
       this.#cells.of(run)?.take(frame)
+      if (kind === "finished") this.#folder.refreshSoon()
     }
     this.#enable()
   }
@@ -449,6 +453,7 @@ class Worksheet {
       { text: "Line numbers", keys: "L", checked: this.#numbered, does: () => this.#number() },
       { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
       null,
+      { text: "Files", checked: this.#folder.isOpen, does: () => this.#folder.toggle() },
       { text: "History", href: `/w/${this.#id}/history` },
       { text: "Share …", href: `/w/${this.#id}/share` },
       { text: "Print, or save as PDF", does: () => print() },
@@ -591,6 +596,7 @@ new Worksheet(find("sheet").dataset.worksheet, {
   others: find("others"),
   outline: find("outline"),
   find: find("find"),
+  folder: find("folder"),
   help: find("help"),
   add: find("add"),
   addText: find("add-text"),

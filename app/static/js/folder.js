@@ -1,0 +1,166 @@
+// The panel with the worksheet's files: dropped, pasted or chosen they are uploaded.
+
+import { element } from "./dom.js"
+import { Upload } from "./upload.js"
+import { amount } from "./usage.js"
+import { Unit } from "./wire.js"
+
+const SOON = 400 // ms after which a run's files are kept
+
+export class Folder {
+  #panel
+  #base
+  #announcer
+  #list
+  #meter
+  #room
+  #uploads
+  #problem
+  #chooser
+  #timer = 0
+
+  /** `panel`: the element that holds it; `base`: the worksheet's address. */
+  constructor(panel, base, announcer) {
+    this.#panel = panel
+    this.#base = base
+    this.#announcer = announcer
+    this.#list = panel.querySelector(".list")
+    this.#uploads = panel.querySelector(".uploads")
+    this.#meter = panel.querySelector("meter")
+    this.#room = panel.querySelector(".room")
+    this.#problem = panel.querySelector("[role=alert]")
+    this.#chooser = panel.querySelector("input[type=file]")
+    panel.querySelector(".close").onclick = () => this.toggle()
+    panel.querySelector(".choose").onclick = () => this.#chooser.click()
+    this.#chooser.onchange = () => {
+      this.#take(this.#chooser.files)
+      this.#chooser.value = ""
+    }
+    this.#listen()
+  }
+
+  get isOpen() {
+    return !this.#panel.hidden
+  }
+
+  toggle() {
+    this.#panel.hidden = !this.#panel.hidden
+    if (!this.isOpen) return
+    this.#panel.querySelector(".choose").focus()
+    this.refresh()
+  }
+
+  /** A run may have written some. */
+  refreshSoon() {
+    clearTimeout(this.#timer)
+    if (this.isOpen) this.#timer = setTimeout(() => this.refresh(), SOON)
+  }
+
+  async refresh() {
+    try {
+      const response = await fetch(`${this.#base}/files`, { headers: { Accept: "application/json" } })
+      if (!response.ok) throw new Error(`the site answers ${response.status}`)
+      this.#show(await response.json())
+    } catch (error) {
+      this.#tell(`The files can't be listed now: ${error.message}.`)
+    }
+  }
+
+  #listen() {
+    const hasFiles = event => event.dataTransfer?.types.includes("Files")
+    document.addEventListener("dragover", event => {
+      if (!hasFiles(event)) return
+      event.preventDefault()
+      document.body.classList.add("dropping")
+    })
+    document.addEventListener("dragleave", ({ relatedTarget }) => {
+      if (!relatedTarget) document.body.classList.remove("dropping")
+    })
+    document.addEventListener("drop", event => {
+      document.body.classList.remove("dropping")
+      if (!hasFiles(event)) return
+      event.preventDefault()
+      this.#take(event.dataTransfer.files)
+    }, { capture: true })
+    document.addEventListener("paste", event => {
+      const { files } = event.clipboardData
+      if (!files.length || event.clipboardData.types.includes("text/plain")) return
+      event.preventDefault()
+      this.#take(files)
+    }, { capture: true })
+    document.addEventListener("visibilitychange", () => !document.hidden && this.isOpen && this.refresh())
+  }
+
+  /** Upload what was chosen, dropped or pasted. */
+  #take(files) {
+    if (!files.length) return
+    if (!this.isOpen) this.toggle()
+    this.#tell("")
+    for (const file of files) this.#upload(file)
+  }
+
+  #upload(file) {
+    const bar = element("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` })
+    const note = element("small")
+    const cancel = element("button", { type: "button", text: "Cancel", "aria-label": `Cancel the upload of ${file.name}` })
+    const line = element("li", {}, element("span", { text: file.name }), bar, note, cancel)
+    this.#uploads.append(line)
+    const upload = new Upload(this.#base, file, file.name, {
+      progress: (share, text) => {
+        if (share !== null) bar.value = share
+        note.textContent = text || `${Math.floor(100 * bar.value)} % of ${amount(file.size, Unit.BYTES)}`
+      },
+      ended: problem => {
+        line.remove()
+        if (problem && problem !== "cancelled") this.#tell(`${file.name}: ${problem}`)
+        if (!problem) this.#announcer.say(`${file.name} is uploaded`)
+        this.refresh()
+      },
+    })
+    cancel.onclick = () => upload.cancel()
+  }
+
+  #show({ files, used, limit }) {
+    this.#meter.max = limit
+    this.#meter.value = used
+    this.#room.textContent = `${amount(used, Unit.BYTES)} of ${amount(limit, Unit.BYTES)}`
+    const lines = files.map(file => this.#line(file))
+    if (!lines.length) lines.push(element("li", { class: "none", text: "Files that are dropped here, or that code writes, are kept with the worksheet. Code opens them by name." }))
+    this.#list.replaceChildren(...lines)
+  }
+
+  #line({ path, size, changed }) {
+    const href = `${this.#base}/files/${path.split("/").map(encodeURIComponent).join("/")}`
+    const does = (text, action) => element("button", { type: "button", text, "aria-label": `${text} ${path}`, onclick: action })
+    return element("li", {},
+      element("a", { href, text: path, title: `Download; changed ${new Date(changed).toLocaleString()}` }),
+      element("small", { text: amount(size, Unit.BYTES) }),
+      does("Rename", () => this.#rename(path)),
+      does("Delete", () => this.#delete(path)))
+  }
+
+  #rename(path) {
+    const to = prompt(`Another name for ${path}:`, path)?.trim()
+    if (to && to !== path) this.#change("rename", { path, to })
+  }
+
+  #delete(path) {
+    if (confirm(`Delete ${path}? It can't be brought back.`)) this.#change("delete", { path })
+  }
+
+  async #change(action, fields) {
+    this.#tell("")
+    try {
+      const body = new URLSearchParams(fields)
+      const response = await fetch(`${this.#base}/folder/${action}`, { method: "POST", body, headers: { Accept: "text/plain" } })
+      if (!response.ok) this.#tell((await response.text()).trim().replace(/^Conflict\. /, ""))
+    } catch {
+      this.#tell("The site can't be reached: try again when you are online.")
+    }
+    this.refresh()
+  }
+
+  #tell(text) {
+    this.#problem.textContent = text
+  }
+}
