@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 UNTITLED = "Untitled"
 LONGEST_TITLE = 200  # characters
+COMMAND_LINE = '{"salvus": {"console": true}}'  # metadata of the worksheet that is one
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,22 @@ def latest(cursor: Cursor, account: str) -> str | None:
     )
     row = cursor.fetchone()
     return row[0] if row else None
+
+
+def command_line(cursor: Cursor, account: str) -> str:
+    """The worksheet in which this account's command line goes on; it is made if there is none."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('console'), hashtext(%s))", (account,))
+    cursor.execute(
+        "SELECT id::text FROM worksheets WHERE account = %s AND deleted IS NULL"
+        " AND metadata @> %s ORDER BY changed DESC, id LIMIT 1",
+        (account, COMMAND_LINE),
+    )
+    row = cursor.fetchone()
+    if row is not None:
+        return str(row[0])
+    made = create(cursor, account, "Command line")
+    cursor.execute("UPDATE worksheets SET metadata = %s WHERE id = %s", (COMMAND_LINE, made))
+    return made
 
 
 def entries(

@@ -34,6 +34,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "worksheet_list": PEOPLE,
     "new_worksheet": PEOPLE,
     "worksheet": PEOPLE,
+    "console": PEOPLE,
+    "worksheet_console": PEOPLE,
     "worksheet_rename": PEOPLE,
     "worksheet_duplicate": PEOPLE,
     "worksheet_star": PEOPLE,

@@ -18,6 +18,10 @@ from app.db import Database
 from app.permissions import Permission
 
 Act = Callable[[Cursor, str, Permission], str]
+PAGES = (
+    ("", "worksheet", "worksheet.html"),
+    ("/console", "worksheet_console", "console.html"),  # one prompt below the other
+)
 
 
 def register(app: flask.Flask, *, database: Database) -> None:
@@ -52,18 +56,17 @@ def register(app: flask.Flask, *, database: Database) -> None:
             made = documents.create(cursor, flask.g.account)
         return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
 
-    @app.get("/w/<uuid:worksheet>")
-    def worksheet(worksheet: uuid.UUID) -> flask.typing.ResponseReturnValue:
-        with database.reading() as cursor:
-            permission = permissions.find(cursor, flask.g.account, str(worksheet))
-        if permission is None:
-            flask.abort(404)
-        if permission.trashed:
-            return flask.redirect(flask.url_for("worksheet_list", trash=""))
-        return flask.render_template(
-            "worksheet.html", worksheet=str(worksheet), title=permission.title
-        )
+    @app.get("/console")
+    def console() -> Response:
+        """The worksheet of the command line, shown as one."""
+        with database.transaction() as cursor:
+            found = documents.command_line(cursor, flask.g.account)
+        return flask.redirect(flask.url_for("worksheet_console", worksheet=found))
 
+    for path, endpoint, template in PAGES:
+        app.add_url_rule(
+            f"/w/<uuid:worksheet>{path}", endpoint=endpoint, view_func=_page(database, template)
+        )
     for name, act in ACTS.items():
         app.add_url_rule(
             f"/w/<uuid:worksheet>/{name}",
@@ -71,6 +74,25 @@ def register(app: flask.Flask, *, database: Database) -> None:
             view_func=_view(database, act),
             methods=["POST"],
         )
+
+
+def _page(
+    database: Database, template: str
+) -> Callable[[uuid.UUID], flask.typing.ResponseReturnValue]:
+    """A worksheet's own page."""
+
+    def page(worksheet: uuid.UUID) -> flask.typing.ResponseReturnValue:
+        with database.reading() as cursor:
+            permission = permissions.find(cursor, flask.g.account, str(worksheet))
+        if permission is None:
+            flask.abort(404)
+        if permission.trashed:
+            return flask.redirect(flask.url_for("worksheet_list", trash=""))
+        return flask.render_template(
+            template, worksheet=str(worksheet), title=permission.title
+        )
+
+    return page
 
 
 def _view(database: Database, act: Act) -> Callable[[uuid.UUID], Response]:

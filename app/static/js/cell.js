@@ -1,9 +1,9 @@
 // The DOM of a cell: its editor, its Run button, its output and a note on its run. One of
 // Markdown shows what it says, and its editor while it is edited.
 
-import { runs } from "./ansi.js"
-import { element, styled } from "./dom.js"
+import { element } from "./dom.js"
 import { Editor } from "./editor.js"
+import { Explanation } from "./explanation.js"
 import { Interacts } from "./interact.js"
 import { giveMenu } from "./menu.js"
 import { Output } from "./output.js"
@@ -28,7 +28,7 @@ export class Cell {
   #interacts
   #region
   #note
-  #help = null
+  #explanation
   #number = 0
   #heading = element("span", { class: "number", "aria-hidden": "true" })
   #prose = element("div", { class: "prose" })
@@ -57,6 +57,7 @@ export class Cell {
     this.#handlers = handlers
     this.#region = element("div", { class: "output", role: "region", "aria-busy": "false" })
     this.#note = element("p", { class: "note" })
+    this.#explanation = new Explanation(this.#region, () => this.edit())
     const holder = element("div", { class: "editor" })
     const run = element("button", {
       type: "button", class: "run", "aria-label": "Run", title: "Run (Shift-Enter)",
@@ -300,22 +301,9 @@ export class Cell {
     this.#note.replaceChildren(text)
   }
 
-  /** Show help (text with ANSI colours) under the editor, until it is closed. */
-  help(text) {
-    this.#closeHelp()
-    const close = element("button", {
-      type: "button", class: "close", "aria-label": "Close help", title: "Close (Escape)",
-      onclick: () => this.#closeHelp(true),
-    })
-    this.#help = element("aside", { class: "help", "aria-label": "Help" },
-      close, element("pre", { tabIndex: 0 }, ...styled(runs(text).runs)))
-    this.#region.before(this.#help)
-  }
-
-  #closeHelp(refocus = false) {
-    this.#help?.remove()
-    this.#help = null
-    if (refocus) this.edit()
+  /** Show the answer to an inspection under the editor, until it is closed. */
+  help(reply) {
+    this.#explanation.show(reply)
   }
 
   #finished({ status, reason, seconds }) {
@@ -334,14 +322,14 @@ export class Cell {
   }
 
   #leave() {
-    if (this.#help) return this.#closeHelp()
+    if (this.#explanation.isOpen) return this.#explanation.close()
     this.#editor.tabbable = false
     this.finishEditing()
     this.select()
   }
 
   #key(event) {
-    if (event.key === "Escape" && this.#help?.contains(event.target)) return this.#closeHelp(true)
+    if (event.key === "Escape" && this.#explanation.contains(event.target)) return this.#explanation.close(true)
     if (event.target !== this.element) return
     if (event.key === "Enter" && event.shiftKey) this.#handlers.runAndMoveOn(this)
     else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#handlers.run(this)

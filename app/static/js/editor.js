@@ -25,7 +25,8 @@ export class Editor {
   /**
    * `shared`: the text. `handlers`: moved(anchor, head) with the selection, or without
    * when the editor is left; run(), runAndMoveOn(), leave(), beyond(step) when the cursor goes
-   * on above (-1) or below (1), split(), complete(code, cursor) and inspect(code, cursor),
+   * on above (-1) or below (1), split(), enter() and interrupt() of a prompt for Enter and
+   * Ctrl-C, which say whether that was meant; complete(code, cursor) and inspect(code, cursor),
    * which both count in code points; complete gives a promise.
    */
   constructor(parent, shared, handlers) {
@@ -109,6 +110,8 @@ export class Editor {
         { key: "Ctrl-Enter", run: does(run) },
         { key: "Mod-Enter", run: does(run) },
         { key: "Ctrl-Shift--", run: does(split) },
+        { key: "Enter", run: ({ state }) => completionStatus(state) !== "active" && Boolean(this.#handlers.enter?.()) },
+        { key: "Ctrl-c", run: ({ state }) => state.selection.main.empty && Boolean(this.#handlers.interrupt?.()) },
       ])),
       Prec.high(keymap.of([
         { key: "Tab", run: view => this.#tab(view) },

@@ -22,7 +22,7 @@ export class Questions {
 
   async inspect(cell, code, cursor) {
     const reply = await this.#ask("inspect", { code, cursor })
-    if (reply?.found) cell.help(reply.text)
+    if (reply?.found) cell.help(reply)
     if (reply?.partial) cell.tell(PARTIAL)
     else if (reply && !reply.found) cell.tell(reply.reason || (reply.busy ? "no help while the session computes" : "no help on this"))
   }

@@ -14,6 +14,7 @@ import { Others } from "./others.js"
 import { Outline } from "./outline.js"
 import { fragmentOf } from "./permalink.js"
 import { Presence } from "./presence.js"
+import { Prompt } from "./prompt.js"
 import { Questions } from "./questions.js"
 import { Saving } from "./saving.js"
 import { SharedText } from "./shared.js"
@@ -54,6 +55,7 @@ class Worksheet {
   #wasOpened = false // what runs by itself has been run
   #numbered = localStorage.getItem(NUMBERED) === "yes"
   #title = document.getElementById("title").value // as it is stored
+  #prompt = null // of the command line page
   #presence
   #others
   #usage
@@ -93,13 +95,31 @@ class Worksheet {
     page.restart.onclick = () => this.#socket.send("restart", {})
     page.end.onclick = () => this.#socket.send("end", {})
     page.runAll.onclick = () => this.#runEach(this.#cells.shown)
-    page.add.onclick = () => this.#structure.insert(null, 1).edit()
-    page.addText.onclick = () => this.#structure.insert(null, 1, { kind: CellKind.MARKDOWN }).edit()
+    if (page.prompt) this.#prompt = this.#givePrompt()
+    else this.#letAdd()
     page.title.onchange = () => this.#rename()
     page.title.onkeydown = event => event.key === "Enter" && page.title.blur()
     giveMenu(page.menu, () => this.#menu())
     describeKeys(page.help.querySelector(".keys"))
     page.help.addEventListener("click", ({ target }) => target === page.help && page.help.close())
+  }
+
+  #letAdd() {
+    const { add, addText } = this.#page
+    add.onclick = () => this.#structure.insert(null, 1).edit()
+    addText.onclick = () => this.#structure.insert(null, 1, { kind: CellKind.MARKDOWN }).edit()
+  }
+
+  /** The command line: what is entered is a cell at the end. */
+  #givePrompt() {
+    return new Prompt(this.#page.prompt, this.#id, {
+      enter: code => this.#run(this.#structure.insert(null, 1, { code })),
+      entries: () => this.#cells.shown.filter(cell => cell.isCode && cell.code.trim()).map(cell => cell.code),
+      interrupt: () => !this.#page.interrupt.disabled && (this.#interrupt(), true),
+      above: () => this.#cells.shown.at(-1)?.select(),
+      complete: (prompt, code, cursor) => this.#questions.complete(prompt, code, cursor),
+      inspect: (prompt, code, cursor) => this.#questions.inspect(prompt, code, cursor),
+    })
   }
 
   // --- The connection ---
@@ -171,9 +191,10 @@ class Worksheet {
     this.#restoreDrafts()
     setTimeout(() => this.#restoreDrafts(), REST)
     // Its id is the worksheet's, so that two tabs on a new worksheet show the same cell
-    if (this.#cells.all.length === 0) this.#insert(this.#id, { position: 1 }).edit()
+    if (this.#cells.all.length === 0 && !this.#prompt) this.#insert(this.#id, { position: 1 }).edit()
     this.#page.sheet.setAttribute("aria-busy", "false")
     this.#outline.refresh()
+    if (document.activeElement === document.body) this.#prompt?.edit()
   }
 
   /** A cell as it is stored; of one that was deleted before this page opened nothing is shown. */
@@ -317,7 +338,7 @@ class Worksheet {
 
   #runAndMoveOn(cell) {
     this.#run(cell)
-    const next = this.#cells.neighbour(cell, 1) ?? this.#structure.insert(null, 1)
+    const next = this.#cells.neighbour(cell, 1) ?? this.#prompt ?? this.#structure.insert(null, 1)
     if (next.kind === CellKind.MARKDOWN && next.code) next.select()
     else next.edit()
     next.element.scrollIntoView({ block: "nearest" })
@@ -395,7 +416,7 @@ class Worksheet {
     const kind = NEXT_KIND[event.key]
     const actions = {
       previous: () => this.#cells.neighbour(cell, -1)?.select(),
-      next: () => this.#cells.neighbour(cell, 1)?.select(),
+      next: () => (this.#cells.neighbour(cell, 1) ?? this.#prompt)?.select(),
       moveUp: () => structure.move(cell, -1),
       moveDown: () => structure.move(cell, 1),
       insertAbove: () => structure.insert(cell, -1).select(),
@@ -454,6 +475,9 @@ class Worksheet {
       { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
       null,
       { text: "Files", checked: this.#folder.isOpen, does: () => this.#folder.toggle() },
+      this.#prompt
+        ? { text: "Show as a worksheet", href: `/w/${this.#id}` }
+        : { text: "Show as a command line", href: `/w/${this.#id}/console` },
       { text: "History", href: `/w/${this.#id}/history` },
       { text: "Share …", href: `/w/${this.#id}/share` },
       { text: "Print, or save as PDF", does: () => print() },
@@ -516,7 +540,7 @@ class Worksheet {
 
   /** The cursor goes on in the next cell; whether there is one. */
   #beyond(cell, step) {
-    const next = this.#cells.neighbour(cell, step)
+    const next = this.#cells.neighbour(cell, step) ?? (step > 0 ? this.#prompt : null)
     next?.edit(step < 0 ? "end" : "start")
     return Boolean(next)
   }
@@ -600,4 +624,5 @@ new Worksheet(find("sheet").dataset.worksheet, {
   help: find("help"),
   add: find("add"),
   addText: find("add-text"),
+  prompt: find("prompt"),
 })

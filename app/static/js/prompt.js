@@ -1,0 +1,129 @@
+// The prompt of the command line page: what is entered becomes a cell above it, and runs.
+
+import { element } from "./dom.js"
+import { Editor } from "./editor.js"
+import { Explanation } from "./explanation.js"
+import { Recall } from "./recall.js"
+import { SharedText } from "./shared.js"
+import { isComplete } from "./statements.js"
+
+export class Prompt {
+  #handlers
+  #editor
+  #explanation
+  #note
+  #recall = new Recall()
+  #kept // where the browser keeps what is not entered yet
+
+  /**
+   * `place`: the element for it. `handlers`: enter(code), entries() that were entered, the
+   * oldest first; interrupt() whatever runs, above() goes to the cell above; complete(prompt,
+   * code, cursor), inspect(prompt, code, cursor).
+   */
+  constructor(place, worksheet, handlers) {
+    this.element = place
+    this.#handlers = handlers
+    this.#kept = `salvus:prompt:${worksheet}`
+    this.#note = element("p", { class: "note" })
+    const holder = element("div", { class: "editor" })
+    place.append(element("div", { class: "gutter" }), element("div", { class: "body" }, holder, this.#note))
+    this.#explanation = new Explanation(this.#note, () => this.edit())
+    const shared = SharedText.of(localStorage.getItem(this.#kept) ?? "")
+    shared.edited = () => this.#keep()
+    this.#editor = new Editor(holder, shared, {
+      moved() {},
+      run: () => this.#enter(),
+      runAndMoveOn: () => this.#enter(),
+      enter: () => this.#mayEnter(),
+      interrupt: () => handlers.interrupt(),
+      leave: () => this.#leave(),
+      beyond: step => this.#step(step),
+      split() {},
+      complete: (code, cursor) => handlers.complete(this, code, cursor),
+      inspect: (code, cursor) => handlers.inspect(this, code, cursor),
+    })
+    this.#editor.label = "Command line"
+    place.addEventListener("keydown", event => this.#key(event))
+    place.addEventListener("focusout", event => {
+      if (!place.contains(event.relatedTarget)) this.#editor.tabbable = true
+    })
+    const observer = new ResizeObserver(() => this.#follow())
+    observer.observe(place.previousElementSibling)
+    observer.observe(place)
+  }
+
+  edit() {
+    this.#editor.focus("end")
+    this.element.scrollIntoView({ block: "nearest" })
+  }
+
+  /** Focus the prompt itself, outside of its editor. */
+  select() {
+    this.element.focus()
+  }
+
+  tell(text) {
+    this.#note.textContent = text
+  }
+
+  help(reply) {
+    this.#explanation.show(reply)
+  }
+
+  /** Whether Enter enters what is there: it is complete, and the cursor not in the midst of it. */
+  #mayEnter() {
+    const { code, cursor } = this.#editor
+    const isInside = code.includes("\n") && cursor < code.length
+    if (isInside || !isComplete(code)) return false
+    this.#enter()
+    return true
+  }
+
+  #enter() {
+    const code = this.#editor.code.trimEnd()
+    if (!code) return
+    this.#explanation.close()
+    this.tell("")
+    this.#recall.reset()
+    this.#editor.code = ""
+    this.#handlers.enter(code)
+    this.edit()
+  }
+
+  /** Show what was entered before (-1) or after (1) this; always, as the arrow keys end here. */
+  #step(step) {
+    const found = this.#recall.step(this.#editor.code, step, this.#handlers.entries())
+    if (found === null) return true
+    this.#editor.code = found
+    this.#editor.focus("end")
+    return true
+  }
+
+  #keep() {
+    try {
+      localStorage.setItem(this.#kept, this.#editor.code)
+    } catch {
+      this.tell("This browser's storage is full or forbidden: what you type is in this page only until you enter it.")
+    }
+  }
+
+  #leave() {
+    if (this.#explanation.isOpen) return this.#explanation.close()
+    this.#editor.tabbable = false
+    this.select()
+  }
+
+  #key(event) {
+    if (event.key === "Escape" && this.#explanation.contains(event.target)) return this.#explanation.close(true)
+    if (event.target !== this.element) return
+    if (event.key === "Enter") this.edit()
+    else if (event.key === "ArrowUp") this.#handlers.above()
+    else return
+    event.preventDefault()
+  }
+
+  /** Stay in sight while it grows, or output above does, if the person is here. */
+  #follow() {
+    if (this.element.contains(document.activeElement)) this.element.scrollIntoView({ block: "nearest" })
+  }
+}
