@@ -55,6 +55,15 @@ def latest(cursor: Cursor, account: str) -> str | None:
     return row[0] if row else None
 
 
+def is_newcomer(cursor: Cursor, account: str) -> bool:
+    """Whether this account has no more than the worksheet it began with."""
+    cursor.execute(
+        "SELECT count(*) < 2 FROM (SELECT FROM worksheets WHERE account = %s LIMIT 2) AS first",
+        (account,),
+    )
+    return bool((cursor.fetchone() or (False,))[0])
+
+
 def command_line(cursor: Cursor, account: str) -> str:
     """The worksheet in which this account's command line goes on; it is made if there is none."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('console'), hashtext(%s))", (account,))

@@ -33,6 +33,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "home": PEOPLE,
     "worksheet_list": PEOPLE,
     "new_worksheet": PEOPLE,
+    "first_worksheet": PEOPLE,
+    "examples": PEOPLE,
     "worksheet": PEOPLE,
     "console": PEOPLE,
     "worksheet_console": PEOPLE,

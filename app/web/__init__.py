@@ -18,6 +18,7 @@ from app.token import Tokens
 from app.web import (
     documents,
     exchange,
+    guide,
     history,
     metrics,
     notices,
@@ -79,6 +80,7 @@ def create_app(
     pages.register(app, settings=settings)
     documents.register(app, database=database)
     exchange.register(app, database=database)
+    guide.register(app, database=database)
     sharing.register(app, database=database, title=settings.site.title)
     Visits(database=database, sessions=sessions, settings=settings.embed).register(app)
     history.register(app, database=database, delivery=delivery)

@@ -84,12 +84,13 @@ def _page(
     def page(worksheet: uuid.UUID) -> flask.typing.ResponseReturnValue:
         with database.reading() as cursor:
             permission = permissions.find(cursor, flask.g.account, str(worksheet))
+            newcomer = documents.is_newcomer(cursor, flask.g.account)
         if permission is None:
             flask.abort(404)
         if permission.trashed:
             return flask.redirect(flask.url_for("worksheet_list", trash=""))
         return flask.render_template(
-            template, worksheet=str(worksheet), title=permission.title
+            template, worksheet=str(worksheet), title=permission.title, newcomer=newcomer
         )
 
     return page

@@ -8,7 +8,7 @@ const TWICE = 600 // ms between two presses that mean one thing
 const SELECTED = {
   ArrowUp: "previous", ArrowDown: "next", k: "previous", j: "next", "Alt+ArrowUp": "moveUp", "Alt+ArrowDown": "moveDown",
   a: "insertAbove", b: "insertBelow", dd: "delete", Delete: "delete", Backspace: "delete", z: "undo", m: "markdown",
-  y: "code", r: "raw", M: "merge", o: "fold", f: "find", t: "contents", l: "lineNumbers", h: "help", "?": "help",
+  y: "code", r: "raw", M: "merge", o: "fold", f: "find", t: "contents", e: "examples", l: "lineNumbers", h: "help", "?": "help",
 }
 
 const HELP = [
@@ -34,6 +34,7 @@ const HELP = [
     ["O", "fold the code"],
     ["F", "find and replace"],
     ["T", "contents"],
+    ["E", "examples by subject"],
     ["L", "line numbers"],
     ["H", "this help"],
   ]],

@@ -14,6 +14,12 @@ export function patternOf(query, { exact = false, pattern = false } = {}) {
   }
 }
 
+/** Whether each word of `query` is somewhere in `text`, whatever its case. */
+export function hasWords(text, query) {
+  const where = text.toLowerCase()
+  return query.toLowerCase().split(/\s+/).every(word => where.includes(word))
+}
+
 /** [{from, to}] of what matches in `text`; what is empty matches nothing. */
 export function matches(text, pattern) {
   return [...text.matchAll(pattern)]

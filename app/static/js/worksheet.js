@@ -7,6 +7,7 @@ import { element } from "./dom.js"
 import { Drafts, REST } from "./drafts.js"
 import { Find } from "./find.js"
 import { Folder } from "./folder.js"
+import { Guide } from "./guide.js"
 import { uuid } from "./ids.js"
 import { actionOf, describeKeys } from "./keys.js"
 import { giveMenu } from "./menu.js"
@@ -39,6 +40,8 @@ class Worksheet {
   #outline
   #find
   #folder
+  #guide
+  #current = null // the cell that the person was in last
   #announcer
   #revisions = new Map() // by id of the cell, as stored
   #forgotten = new Set() // cells that were deleted before this page opened
@@ -74,6 +77,12 @@ class Worksheet {
     this.#outline = new Outline(page.outline, this.#cells)
     this.#find = new Find(page.find, this.#cells, { rewrite: texts => this.#rewrite(texts) })
     this.#announcer = new Announcer(page.announcer)
+    this.#guide = new Guide(page.guide, {
+      insert: code => this.#place(code).select(),
+      run: code => this.#run(this.#place(code)),
+      inspect: (panel, name) => this.#questions.inspect(panel, name, name.length),
+      closed: () => (this.#current ?? this.#prompt)?.select(),
+    })
     this.#folder = new Folder(page.folder, `/w/${id}`, this.#announcer)
     this.#presence = new Presence(() => this.#socket.open && this.#socket.send("active", {}))
     this.#others = new Others(page.others, value => this.#socket.open && this.#socket.send("here", value),
@@ -95,6 +104,10 @@ class Worksheet {
     page.restart.onclick = () => this.#socket.send("restart", {})
     page.end.onclick = () => this.#socket.send("end", {})
     page.runAll.onclick = () => this.#runEach(this.#cells.shown)
+    page.sheet.addEventListener("focusin", ({ target }) => {
+      this.#current = this.#cells.shown.find(cell => cell.element.contains(target)) ?? null
+    })
+    page.examples.onclick = () => this.#guide.toggle()
     if (page.prompt) this.#prompt = this.#givePrompt()
     else this.#letAdd()
     page.title.onchange = () => this.#rename()
@@ -344,6 +357,18 @@ class Worksheet {
     next.element.scrollIntoView({ block: "nearest" })
   }
 
+  /** A cell with this code: the one the person was in, if it is empty, else one below it. */
+  #place(code) {
+    const current = this.#prompt || this.#current?.deleted ? null : this.#current ?? this.#cells.shown.at(-1)
+    if (current?.isCode && !current.code.trim()) {
+      this.#structure.change(current, { code })
+      return current
+    }
+    this.#current = this.#structure.insert(current, 1, { code })
+    this.#current.element.scrollIntoView({ block: "nearest" })
+    return this.#current
+  }
+
   #runEach(cells) {
     for (const cell of cells) if (cell.isCode) this.#run(cell)
   }
@@ -430,6 +455,7 @@ class Worksheet {
       raw: () => structure.change(cell, { kind }),
       find: () => this.#find.open(),
       contents: () => this.#outline.toggle(),
+      examples: () => this.#guide.toggle(),
       lineNumbers: () => this.#number(),
       help: () => this.#page.help.showModal(),
     }
@@ -471,6 +497,7 @@ class Worksheet {
     return [
       { text: "Find and replace", keys: "F", does: () => this.#find.open() },
       { text: "Contents", keys: "T", checked: this.#outline.isOpen, does: () => this.#outline.toggle() },
+      { text: "Examples", keys: "E", checked: this.#guide.isOpen, does: () => this.#guide.toggle() },
       { text: "Line numbers", keys: "L", checked: this.#numbered, does: () => this.#number() },
       { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
       null,
@@ -621,6 +648,8 @@ new Worksheet(find("sheet").dataset.worksheet, {
   outline: find("outline"),
   find: find("find"),
   folder: find("folder"),
+  guide: find("guide"),
+  examples: find("examples"),
   help: find("help"),
   add: find("add"),
   addText: find("add-text"),
