@@ -84,3 +84,17 @@ def test_the_first_worksheet_is_opened_from_the_list(
     editor(tab, 2).focus()
     tab.keyboard.press("Shift+Enter")
     expect(output(tab, 2)).to_contain_text("4", timeout=PATIENCE)
+
+
+def test_help_is_readable_and_its_examples_are_tried_out(tab: Tab) -> None:
+    editor(tab, 1).focus()
+    tab.keyboard.insert_text("zeta")
+    tab.keyboard.press("Shift+Tab")
+    help = tab.get_by_role("complementary", name="Help")
+    expect(help.get_by_text("EXAMPLES")).to_be_visible(timeout=PATIENCE)
+    expect(help.locator(".katex").first).to_be_visible()
+    expect(help).not_to_contain_text("::")
+    help.get_by_role("button", name="Try it").first.click()
+    expect(editor(tab, 2)).to_be_focused()
+    expect(editor(tab, 2)).not_to_contain_text("sage:")
+    expect(editor(tab, 2)).to_contain_text("zeta")

@@ -11,7 +11,8 @@ import pytest
 from app.settings import ROOT
 
 PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sage.interact",
-              "app.sage.language", "app.sage.dialects", "app.sage.tracebacks", "app.wire.decoder",
+              "app.sage.language", "app.sage.dialects", "app.sage.documentation",
+              "app.sage.tracebacks", "app.wire.decoder",
               "app.wire.messages_pb2")  # runs in Sage's interpreter
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
@@ -82,9 +83,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/sage/loading.py": (),
     "app/sage/dialects.py": (),
     "app/sage/tracebacks.py": (),
+    "app/sage/docstrings.py": (),
+    "app/sage/documentation.py": ("app.sage.docstrings",),
     "app/sage/backend.py": ("app.sage.figures", "app.sage.loading"),
-    "app/sage/language.py": ("app.sage.backend", "app.sage.dialects", "app.sage.figures",
-                             "app.sage.interact"),
+    "app/sage/language.py": ("app.sage.backend", "app.sage.dialects", "app.sage.documentation",
+                             "app.sage.figures", "app.sage.interact"),
     "app/sage/controls.py": (),
     "app/sage/abbreviations.py": ("app.sage.controls",),
     "app/sage/interact.py": ("app.sage.abbreviations", "app.sage.controls",

@@ -15,7 +15,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from app.sage import backend, dialects, figures, interact
+from app.sage import backend, dialects, documentation, figures, interact
 
 # Slow at first use in a process, and right in a fork of one that has done it. The results
 # of last lines are displayed, which warms typesetting and plotting; the error, tracebacks.
@@ -71,6 +71,7 @@ def load(
         language = _sage(shell, sage.version.version)
     dialects.register(shell)
     figures.prepare(shell)
+    documentation.warm_up()
     for module in preload:
         __import__(module)
     return shell, language

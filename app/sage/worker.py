@@ -31,7 +31,7 @@ from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.tokenutil import token_at_cursor
 
-from app.sage import dialects, tracebacks
+from app.sage import dialects, documentation, tracebacks
 from app.sage.display import Publisher, ResultHook
 from app.sage.files import Home
 from app.sage.interact import Interacts
@@ -107,6 +107,16 @@ class Shell(InteractiveShell):  # type: ignore[misc]
     def transform_cell(self, raw_cell: str) -> str:
         """Also of cells in another language, whose first line names it."""
         return dialects.transformed(self, raw_cell, super().transform_cell)
+
+    def _inspect(self, meth: str, oname: str, namespaces: Any = None, **kw: Any) -> Any:
+        """What `name?` and `name??` do: help as a page shows it, where there is some."""
+        detail = kw.get("detail_level", 0)
+        html = documentation.explained(self, oname, source=detail > 0) if meth == "pinfo" else ""
+        if not html:
+            return super()._inspect(meth, oname, namespaces, **kw)
+        text = self.object_inspect_text(oname, detail)
+        self.display_pub.publish({"text/plain": text, "text/html": html})
+        return None
 
     def _format_exception_for_storage(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """IPython would format every traceback a second time, for saving notebooks."""
@@ -294,9 +304,7 @@ class Worker:
             self.send(Frame(files=written))
         self.send(
             Frame(
-                finished=Finished(
-                    status=status, time=time.time(), seconds=time.monotonic() - began
-                )
+                finished=Finished(status=status, time=time.time(), seconds=time.monotonic() - began)
             )
         )
         self._run = self.area = ""
@@ -348,7 +356,8 @@ class Worker:
             text = self._shell.object_inspect_text(name, detail_level=int(request.source))
         except KeyError:
             return InspectReply(request=request.request, found=False)
-        return InspectReply(request=request.request, found=True, text=_text(text))
+        html = documentation.explained(self._shell, name, source=request.source)
+        return InspectReply(request=request.request, found=True, text=_text(text), html=_text(html))
 
     # -- The process's own streams ----------------------------------------------
 
@@ -409,4 +418,3 @@ def _status(result: ExecutionResult) -> Finished.Status:
 def _text(value: str) -> str:
     """Text that can be sent: Python's may hold lone surrogates."""
     return value.encode("utf-8", "backslashreplace").decode()
-

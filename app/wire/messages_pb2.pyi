@@ -554,18 +554,20 @@ class CompleteReply(_message.Message):
     def __init__(self, request: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., matches: _Optional[_Iterable[str]] = ..., busy: _Optional[bool] = ..., partial: _Optional[bool] = ...) -> None: ...
 
 class InspectReply(_message.Message):
-    __slots__ = ("request", "found", "text", "busy", "partial")
+    __slots__ = ("request", "found", "text", "busy", "partial", "html")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     FOUND_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     BUSY_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    HTML_FIELD_NUMBER: _ClassVar[int]
     request: str
     found: bool
     text: str
     busy: bool
     partial: bool
-    def __init__(self, request: _Optional[str] = ..., found: _Optional[bool] = ..., text: _Optional[str] = ..., busy: _Optional[bool] = ..., partial: _Optional[bool] = ...) -> None: ...
+    html: str
+    def __init__(self, request: _Optional[str] = ..., found: _Optional[bool] = ..., text: _Optional[str] = ..., busy: _Optional[bool] = ..., partial: _Optional[bool] = ..., html: _Optional[str] = ...) -> None: ...
 
 class Worksheet(_message.Message):
     __slots__ = ("id", "title", "cells", "stored")

@@ -47,7 +47,7 @@ export class Cell {
    * when its run is over, started(cell); edited(cell), run(cell), runAndMoveOn(cell),
    * cancel(cell), reply(cell, text), update(values of an Update message), go(cell, step) to
    * another one, beyond(cell, step) to another one's editor, split(cell), key(cell, event) for
-   * a key when it is selected, menu(cell), complete(cell, code, cursor), inspect(cell, code,
+   * a key when it is selected, menu(cell), tried(cell, code) of an example in its help, if that can be, complete(cell, code, cursor), inspect(cell, code,
    * cursor), moved(cell, anchor, head) as the editor's. `shared`: its text, if that is known.
    */
   constructor(id, content, handlers, shared = SharedText.of(content.code)) {
@@ -57,7 +57,7 @@ export class Cell {
     this.#handlers = handlers
     this.#region = element("div", { class: "output", role: "region", "aria-busy": "false" })
     this.#note = element("p", { class: "note" })
-    this.#explanation = new Explanation(this.#region, () => this.edit())
+    this.#explanation = new Explanation(this.#region, { closed: () => this.edit(), tried: handlers.tried && (code => handlers.tried(this, code)) })
     const holder = element("div", { class: "editor" })
     const run = element("button", {
       type: "button", class: "run", "aria-label": "Run", title: "Run (Shift-Enter)",

@@ -2,16 +2,23 @@
 
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
+import { withoutPrompts } from "./prompts.js"
+import { cleaned } from "./prose.js"
+
+const PROMPT = /^\s*(sage:|>>>)/
 
 export class Explanation {
   #place
-  #refocus
+  #handlers
   #shown = null
 
-  /** `place`: the element above which it is shown; `refocus()` after it was closed by itself. */
-  constructor(place, refocus) {
+  /**
+   * `place`: the element above which it is shown. `handlers`: closed() by itself; tried(code)
+   * of an example in it, if that can be.
+   */
+  constructor(place, handlers) {
     this.#place = place
-    this.#refocus = refocus
+    this.#handlers = handlers
   }
 
   get isOpen() {
@@ -22,21 +29,34 @@ export class Explanation {
     return Boolean(this.#shown?.contains(target))
   }
 
-  /** Show the answer to an inspection. */
-  show({ text }) {
+  /** Show the answer to an inspection: rendered, or else its text with ANSI colours. */
+  show({ text, html }) {
     this.close()
     const close = element("button", {
       type: "button", class: "close", "aria-label": "Close help", title: "Close (Escape)",
       onclick: () => this.close(true),
     })
-    this.#shown = element("aside", { class: "help", "aria-label": "Help" },
-      close, element("pre", { tabIndex: 0 }, ...styled(runs(text).runs)))
+    const content = html ? this.#rendered(html) : element("pre", { tabIndex: 0 }, ...styled(runs(text).runs))
+    this.#shown = element("aside", { class: "help", "aria-label": "Help" }, close, content)
     this.#place.before(this.#shown)
   }
 
   close(refocus = false) {
     this.#shown?.remove()
     this.#shown = null
-    if (refocus) this.#refocus()
+    if (refocus) this.#handlers.closed()
+  }
+
+  #rendered(html) {
+    const made = element("div", { class: "prose", tabIndex: 0 }, ...cleaned(html))
+    for (const example of made.querySelectorAll("pre")) {
+      if (this.#handlers.tried && PROMPT.test(example.textContent)) example.after(this.#offer(withoutPrompts(example.textContent)))
+    }
+    return made
+  }
+
+  /** A button that has an example tried out. */
+  #offer(code) {
+    return element("button", { type: "button", class: "try", text: "Try it", onclick: () => this.#handlers.tried(code) })
   }
 }

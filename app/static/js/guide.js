@@ -29,7 +29,7 @@ export class Guide {
     this.#list = panel.querySelector(".subjects")
     this.#note = panel.querySelector("[role=status]")
     this.#explain = panel.querySelector(".explain")
-    this.#explanation = new Explanation(this.#list, () => this.#query.focus())
+    this.#explanation = new Explanation(this.#list, { closed: () => this.#query.focus(), tried: handlers.insert })
     panel.querySelector(".close").onclick = () => this.toggle()
     this.#query.oninput = () => this.#search()
     this.#explain.onclick = () => handlers.inspect(this, this.#query.value.trim())

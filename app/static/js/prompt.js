@@ -27,7 +27,13 @@ export class Prompt {
     this.#note = element("p", { class: "note" })
     const holder = element("div", { class: "editor" })
     place.append(element("div", { class: "gutter" }), element("div", { class: "body" }, holder, this.#note))
-    this.#explanation = new Explanation(this.#note, () => this.edit())
+    this.#explanation = new Explanation(this.#note, {
+      closed: () => this.edit(),
+      tried: code => {
+        this.#editor.code = code
+        this.edit()
+      },
+    })
     const shared = SharedText.of(localStorage.getItem(this.#kept) ?? "")
     shared.edited = () => this.#keep()
     this.#editor = new Editor(holder, shared, {

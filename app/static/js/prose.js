@@ -19,7 +19,12 @@ const OPTIONS = {
 
 /** The elements of Markdown `source`. */
 export function prose(source) {
-  const made = DOMPurify.sanitize(parseMarkdown(source), OPTIONS)
+  return cleaned(parseMarkdown(source))
+}
+
+/** The elements of HTML from elsewhere, made harmless, with the formulas in it typeset. */
+export function cleaned(html) {
+  const made = DOMPurify.sanitize(html, OPTIONS)
   for (const link of made.querySelectorAll("a[href]")) {
     if (link.getAttribute("href").startsWith("#")) continue
     link.target = "_blank"

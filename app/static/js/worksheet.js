@@ -556,6 +556,7 @@ class Worksheet {
       split: cell => this.#structure.split(cell),
       key: (cell, event) => this.#key(cell, event),
       menu: cell => this.#menuOf(cell),
+      tried: (cell, code) => this.#structure.insert(cell, 1, { code }).edit("end"),
       complete: (cell, code, cursor) => this.#questions.complete(cell, code, cursor),
       inspect: (cell, code, cursor) => this.#questions.inspect(cell, code, cursor),
       moved: (cell, anchor, head) => this.#others.moved(cell, anchor, head),
