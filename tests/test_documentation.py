@@ -29,6 +29,7 @@ def documented(page: Page, docstring: str) -> str:
         ("factor", ("<code>factor(n, proof=None", "sage/", "<code>n</code> -- nonzero integer",
                     r"factorization of \(n\)", "sage: factor(500)\n2^2 * 5^3")),
         ("EllipticCurve", (r"\[y^2 + a_1 xy", "<strong>")),  # a lazy import
+        ("euler_phi", ("<code>euler_phi(n)</code>",)),
         ("matrix.identity", ("identity matrix",)),
         ("numpy.mean", ("<h4>Parameters</h4>", "array_like")),
     ],
@@ -39,6 +40,7 @@ def test_documentation_of_sage_is_rendered(page: Page, name: str, wanted: tuple[
     assert [each for each in wanted if each not in html] == []
     assert "TESTS" not in html
     assert "# needs" not in html
+    assert "sage:\n" not in html
 
 
 @pytest.mark.parametrize(

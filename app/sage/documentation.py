@@ -21,6 +21,8 @@ LONGEST = 200_000  # characters of a docstring
 LONGEST_VALUE = 500
 PACKAGES = re.compile(r".*/(?:site|dist)-packages/")
 NEEDS = re.compile(r"[ \t]+# (?:needs|long time|abs tol|rel tol|tol|optional)\b.*$", re.MULTILINE)
+NOTHING = re.compile(r"^[ \t]*sage:[ \t]*\n", re.MULTILINE)  # where that was all of a line
+OWN = re.compile(r"\(self(?:, |(?=\)))")  # the argument that is not given
 SAGES = ("sage.", "__main__")  # modules whose docstrings are written as Sage's
 WARM_UP = "A :class:`~a.Name` and `x^2`.\n\n.. SEEALSO:: :wikipedia:`Sage`\n\nEXAMPLES::\n\n    1"
 
@@ -66,7 +68,8 @@ def _readable(text: str) -> str:
         from sage.misc import sagedoc
     except ImportError:
         return text
-    return str(sagedoc.process_dollars(NEEDS.sub("", sagedoc.skip_TESTS_block(text))))
+    shorter = NOTHING.sub("", NEEDS.sub("", sagedoc.skip_TESTS_block(text)))
+    return str(sagedoc.process_dollars(shorter))
 
 
 def _is_sages(obj: Any) -> bool:
@@ -83,7 +86,7 @@ def _heading(name: str, about: dict[str, Any]) -> str:
     value = about.get("string_form") or ""
     if not signature and 0 < len(value) <= LONGEST_VALUE:
         facts.append(f"<code>{escape(value)}</code>")
-    title = escape(" ".join((signature or name).split()))
+    title = escape(OWN.sub("(", " ".join((signature or name).split()), count=1))
     return f"<p><strong><code>{title}</code></strong></p><p>{' · '.join(facts)}</p>"
 
 
