@@ -49,8 +49,7 @@ def test_text_is_shown_with_formulas_and_without_scripts(tab: Tab) -> None:
     tab.on("dialog", hear)
     tab.get_by_role("button", name="Add text").click()
     hostile = (
-        "<img src=x onerror=alert(1)><script>alert(2)</script>"
-        "<a href='javascript:alert(3)'>x</a>"
+        "<img src=x onerror=alert(1)><script>alert(2)</script><a href='javascript:alert(3)'>x</a>"
     )
     tab.keyboard.insert_text(f"# Curves\n\nWith $y^2 = x^3$ and {hostile}")
     tab.keyboard.press("Shift+Enter")
@@ -182,6 +181,9 @@ def test_contents_folding_line_numbers_and_help(tab: Tab) -> None:
         ("sage: a = 1\nsage: a + 1\n2\n", "a = 1a + 1"),
         (">>> def f():\n...     return 1\n>>> f()\n1", "def f():    return 1f()"),
         ("print('sage: ')", "print('sage: ')"),
+        ("    sage: f = 1\n    sage: if f:\n    ....:     2\n    2\n", "f = 1if f:    2"),
+        ("\nsage: 1/0\nTraceback (most recent call last):\n...\nsage: 2\n", "1/02"),
+        ("In [1]: a = 1\n   ...: b = 2\nOut[1]: 2", "a = 1b = 2"),
     ],
 )
 def test_pasted_prompts_are_taken_away(tab: Tab, pasted: str, code: str) -> None:
@@ -198,9 +200,17 @@ def test_pasted_prompts_are_taken_away(tab: Tab, pasted: str, code: str) -> None
     expect(editor(tab, 1)).to_have_text(code)
 
 
-def test_a_title_is_changed_in_place_and_seen_by_others(
-    tab: Tab, context: BrowserContext
-) -> None:
+def test_the_bracket_that_belongs_to_one_at_the_cursor_is_marked(tab: Tab) -> None:
+    type_into(tab, 1, "f((1, 2), [3])")
+    marked = editor(tab, 1).locator(".cm-matchingBracket")
+    expect(marked).to_have_text(["(", ")"])  # the outermost
+    tab.keyboard.press("ArrowLeft")
+    expect(marked).to_have_text(["[", "]"])
+    tab.keyboard.press("Home")
+    expect(marked).to_have_count(0)
+
+
+def test_a_title_is_changed_in_place_and_seen_by_others(tab: Tab, context: BrowserContext) -> None:
     other = context.new_page()
     other.goto(tab.url)
     expect(editor(other, 1)).to_be_visible(timeout=PATIENCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Dialog, Locator, expect
 from playwright.sync_api import Page as Tab
 
 from tests.browser import PATIENCE, editor, finished, output, run
@@ -98,3 +98,28 @@ def test_help_is_readable_and_its_examples_are_tried_out(tab: Tab) -> None:
     expect(editor(tab, 2)).to_be_focused()
     expect(editor(tab, 2)).not_to_contain_text("sage:")
     expect(editor(tab, 2)).to_contain_text("zeta")
+
+
+def test_help_that_means_harm_does_none(tab: Tab) -> None:
+    """A session may say anything: it runs the code of whoever has the worksheet, too."""
+    told: list[str] = []
+
+    def hear(dialog: Dialog) -> None:
+        told.append(dialog.message)
+        dialog.dismiss()
+
+    tab.on("dialog", hear)
+    hostile = (
+        "<p>shown<img src=x onerror=alert(1)><script>alert(2)</script><a href='javascript:alert(3)'"
+        " id=sheet>x</a><form action=/w><button>Run all</button></form><style>*{color:red}</style>"
+    )
+    harm = f"explained = lambda *given, **named: {hostile!r}"
+    finished(run(tab, 1, f"import sys; sys.modules['app.sage.documentation'].{harm}"))
+    editor(tab, 2).focus()
+    tab.keyboard.insert_text("factor")
+    tab.keyboard.press("Shift+Tab")
+    help = tab.get_by_role("complementary", name="Help")
+    expect(help).to_contain_text("shown", timeout=PATIENCE)
+    for element in ("script", "img", "[onerror]", "form", "style", "[href^=javascript]", "#sheet"):
+        expect(help.locator(element)).to_have_count(0)
+    assert told == []
