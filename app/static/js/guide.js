@@ -20,7 +20,8 @@ export class Guide {
 
   /**
    * `panel`: the element. `handlers`: insert(code), run(code) as a cell; inspect(panel, name)
-   * asks for help, which is given to `help` or told to `tell`; closed().
+   * asks for help, which is given to `help` or told to `tell`; closed(); otherLanguage() of the
+   * session, "" if it is Sage or not known.
    */
   constructor(panel, handlers) {
     this.#panel = panel
@@ -84,7 +85,9 @@ export class Guide {
       .map(({ title, examples }) => ({ title, examples: examples.filter(each => isFound(title, each, query)) }))
       .filter(({ examples }) => examples.length)
     const count = found.reduce((sum, { examples }) => sum + examples.length, 0)
-    this.tell(query ? `${count} example${count === 1 ? "" : "s"}` : "")
+    const other = this.#handlers.otherLanguage()
+    const warning = other && `These examples are for Sage; here is ${other}.`
+    this.tell(query ? `${count} example${count === 1 ? "" : "s"}` : warning)
     this.#list.replaceChildren(...found.map(subject => this.#subject(subject, Boolean(query))))
   }
 

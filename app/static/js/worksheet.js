@@ -82,6 +82,7 @@ class Worksheet {
       run: code => this.#run(this.#place(code)),
       inspect: (panel, name) => this.#questions.inspect(panel, name, name.length),
       closed: () => (this.#current ?? this.#prompt)?.select(),
+      otherLanguage: () => this.#state?.language.startsWith("SageMath") ? "" : this.#state?.language ?? "",
     })
     this.#folder = new Folder(page.folder, `/w/${id}`, this.#announcer)
     this.#presence = new Presence(() => this.#socket.open && this.#socket.send("active", {}))
