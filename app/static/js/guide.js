@@ -31,6 +31,8 @@ export class Guide {
     this.#note = panel.querySelector("[role=status]")
     this.#explain = panel.querySelector(".explain")
     this.#explanation = new Explanation(this.#list, { closed: () => this.#query.focus(), tried: handlers.insert })
+    const bar = document.querySelector(".bar") // may have one row or several
+    new ResizeObserver(() => panel.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar)
     panel.querySelector(".close").onclick = () => this.toggle()
     this.#query.oninput = () => this.#search()
     this.#explain.onclick = () => handlers.inspect(this, this.#query.value.trim())

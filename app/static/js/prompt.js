@@ -106,8 +106,10 @@ export class Prompt {
   }
 
   #keep() {
+    const { code } = this.#editor
+    if (!code) return localStorage.removeItem(this.#kept)
     try {
-      localStorage.setItem(this.#kept, this.#editor.code)
+      localStorage.setItem(this.#kept, code)
     } catch {
       this.tell("This browser's storage is full or forbidden: what you type is in this page only until you enter it.")
     }
