@@ -19,7 +19,9 @@ def typeset(latex: str, *, block: bool) -> str:
         latex = re.sub(re.escape(macro) + r"(?![A-Za-z])", re.escape(meaning), latex)
     if len(latex) <= LONGEST:
         try:
-            return str(convert(latex, display="block" if block else "inline"))
+            found = str(convert(latex, display="block" if block else "inline"))
+            # One that is wider than the page is scrolled, by keyboard, too
+            return found.replace('display="block"', 'display="block" tabindex="0"', 1)
         except Exception:  # each mistake has its own, and some are the library's
             pass
     return f"<code>{html.escape(latex)}</code>"

@@ -30,6 +30,11 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 syst
 pre { margin: .5rem 0; padding: .5rem .75rem; overflow-x: auto; font: .9rem/1.5 monospace }
 pre.code { border: 1px solid #8884; border-radius: .5rem }
 pre.error { color: #b3261e }
+@media screen and (prefers-color-scheme: dark) {
+  html { background: #141816; color: #e2e7e3 }
+  pre.error { color: #f2938c }
+  a { color: #8cc7a4 }
+}
 img { max-width: 100%; background: #fff }
 iframe { width: 100%; height: 16rem; border: 1px solid #8884; resize: vertical; background: #fff }
 math[display=block] { overflow-x: auto }
@@ -41,14 +46,14 @@ table { border-collapse: collapse } td, th { padding: .2rem .6rem; border: 1px s
 def write(manuscript: Manuscript, *, foot: str = "") -> str:
     """`foot`: HTML of ours at the end."""
     title = html.escape(manuscript.title)
-    style = STYLE + str(_FORMATTER.get_style_defs(".code"))
+    style = STYLE + _LIGHT + "@media screen and (prefers-color-scheme: dark) {\n" + _DARK + "\n}\n"
     body = "\n".join(block for part in manuscript.parts for block in _blocks(part))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<h1>{title}</h1>\n{body}\n{foot}\n</body>\n</html>\n"
+        f"<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n{foot}\n</body>\n</html>\n"
     )
 
 
@@ -84,7 +89,7 @@ def _bundle(bundle: Bundle) -> str:
     for kind in IMAGES:
         if kind in forms:
             data = base64.b64encode(forms[kind]).decode("ascii")
-            return f'<p><img alt="" src="data:{kind};base64,{data}"></p>'
+            return f'<p><img alt="Output" src="data:{kind};base64,{data}"></p>'
     text = {kind: data.decode("utf-8", "replace") for kind, data in forms.items()}
     if "text/markdown" in text:
         return rendered(text["text/markdown"])
@@ -106,5 +111,7 @@ def _formula(latex: str, options: dict[str, bool]) -> str:
 
 
 _LEXER, _FORMATTER = PythonLexer(), HtmlFormatter(nowrap=True)
+_LIGHT = str(HtmlFormatter(style="xcode").get_style_defs("pre.code"))
+_DARK = str(HtmlFormatter(style="github-dark").get_style_defs("pre.code"))
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _MARKDOWN.use(dollarmath_plugin, renderer=_formula)
