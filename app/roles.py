@@ -23,6 +23,7 @@ ROLES = ("owner", "administrator", "teacher", "member", "guest")  # the mighties
 ROUTES: dict[str, frozenset[str]] = {
     "alive": ANYBODY,
     "static": ANYBODY,
+    "service_worker": ANYBODY,
     "service": ANYBODY,  # it looks itself at who asks
     "status": ADMINISTRATORS | {TOOL},
     "status_course": ADMINISTRATORS | {TOOL},

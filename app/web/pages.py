@@ -47,6 +47,7 @@ PAGE_POLICY = "; ".join(
         "img-src 'self' blob: data:",
         "connect-src 'self'",
         "frame-src 'self'",
+        "worker-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",

@@ -2,11 +2,21 @@
 
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
-import { showHtml, showMarkdown } from "./html.js"
+import { loadMarkdown, showHtml, showMarkdown } from "./html.js"
 import { showJson } from "./json.js"
-import { typeset } from "./latex.js"
+import { hasFormulas, loadKatex, typeset } from "./latex.js"
 import { choose, decode, plain, SCENE, size } from "./mime.js"
 import { showScene } from "./scene.js"
+
+/** A promise of what has to be loaded before a bundle's parts are shown; null if nothing has. */
+export function prepare(parts) {
+  const [best] = choose(parts)
+  const type = best?.type
+  if (type === "text/latex") return loadKatex()
+  if (type === "text/markdown") return Promise.all([loadMarkdown(), loadKatex()])
+  if (type === "text/html" && hasFormulas(decode(best))) return loadKatex()
+  return null
+}
 
 /** The element of a bundle's parts; empty if they have no form to show. */
 export function show(parts) {

@@ -7,7 +7,6 @@ import { Explanation } from "./explanation.js"
 import { Interacts } from "./interact.js"
 import { giveMenu } from "./menu.js"
 import { Output } from "./output.js"
-import { prose } from "./prose.js"
 import { SharedText } from "./shared.js"
 import { CellKind, Status } from "./wire.js"
 
@@ -18,6 +17,7 @@ const ENDINGS = {
   [Status.CANCELLED]: "cancelled",
   [Status.DIED]: "session ended",
 }
+const NEAR = 200 // ms
 const KINDS = { [CellKind.CODE]: "code", [CellKind.MARKDOWN]: "markdown", [CellKind.RAW]: "raw" }
 export const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, auto: false, deleted: false }
 
@@ -191,10 +191,18 @@ export class Cell {
     this.#label()
   }
 
-  #render() {
-    if (this.#rendered === this.code) return
-    this.#rendered = this.code
-    this.#prose.replaceChildren(...prose(this.code))
+  async #render() {
+    const { code } = this
+    if (this.#rendered === code) return
+    this.#rendered = code
+    let made = [code]
+    try {
+      const { prose } = await import("./prose.js") // only worksheets with text need it
+      made = await prose(code)
+    } catch {
+      this.#rendered = null // it could not be loaded: what was typed is shown until it can
+    }
+    if (this.code === code) this.#prose.replaceChildren(...made)
   }
 
   /** Show what a cell of Markdown says instead of its editor. */
@@ -220,11 +228,19 @@ export class Cell {
   edit(place = "") {
     this.#editing = true
     this.element.classList.remove("rendered", "folded")
+    this.#comeNear()
     this.#editor.focus(place)
+  }
+
+  /** Be laid out, without which nothing can be focused: a cell that is new, or far away. */
+  #comeNear() {
+    this.element.classList.add("near")
+    setTimeout(() => this.element.classList.remove("near"), NEAR) // then it has the focus
   }
 
   /** Focus the cell itself, outside of its editor. */
   select() {
+    this.#comeNear()
     this.element.focus()
     this.element.scrollIntoView({ block: "nearest" })
   }

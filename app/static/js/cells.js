@@ -2,6 +2,8 @@
 
 import { between, placeIn } from "./order.js"
 
+const LONG = 60 // cells, of which those far from the screen are not laid out
+
 export class Cells {
   #sheet
   #byId = new Map()
@@ -58,6 +60,7 @@ export class Cells {
     if (this.#renumbering) return
     this.#renumbering = true
     queueMicrotask(() => {
+      this.#sheet.classList.toggle("long", this.#shown.length > LONG)
       this.#renumbering = false
       this.#shown.forEach((cell, index) => cell.number = index + 1)
     })

@@ -4,7 +4,7 @@
 // was typed. Options come from user code: whatever they are, they only become text.
 
 import { element } from "./dom.js"
-import { typeset } from "./latex.js"
+import { loadKatex, typeset } from "./latex.js"
 import { show } from "./bundle.js"
 import { numberAt } from "./steps.js"
 
@@ -12,10 +12,16 @@ const MATH = /\$([^$]+)\$/
 
 /** Text with what stands between dollars typeset. */
 export function mathText(text) {
-  return text.split(MATH).map((piece, index) => {
-    const formula = index % 2 ? typeset(`$${piece}$`) : null
-    return formula ? element("span", { class: "inline-math" }, ...formula.childNodes) : piece
+  return text.split(MATH).map((piece, index) => index % 2 ? inlineMath(piece) : piece)
+}
+
+function inlineMath(source) {
+  const place = element("span", { class: "inline-math", text: source })
+  loadKatex().then(() => {
+    const formula = typeset(`$${source}$`)
+    if (formula) place.replaceChildren(...formula.childNodes)
   })
+  return place
 }
 
 /**

@@ -3,7 +3,6 @@
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
 import { withoutPrompts } from "./prompts.js"
-import { cleaned } from "./prose.js"
 
 const PROMPT = /^\s*(sage:|>>>)/
 
@@ -48,11 +47,17 @@ export class Explanation {
   }
 
   #rendered(html) {
-    const made = element("div", { class: "prose", tabIndex: 0 }, ...cleaned(html))
+    const made = element("div", { class: "prose", tabIndex: 0 })
+    this.#fill(made, html)
+    return made
+  }
+
+  async #fill(made, html) {
+    const { cleaned } = await import("./prose.js") // only those who ask for help need it
+    made.replaceChildren(...await cleaned(html))
     for (const example of made.querySelectorAll("pre")) {
       if (this.#handlers.tried && PROMPT.test(example.textContent)) example.after(this.#offer(withoutPrompts(example.textContent)))
     }
-    return made
   }
 
   /** A button that has an example tried out. */

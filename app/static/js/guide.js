@@ -3,7 +3,6 @@
 
 import { element } from "./dom.js"
 import { Explanation } from "./explanation.js"
-import { prose } from "./prose.js"
 import { hasWords } from "./search.js"
 
 const NAME = /^[A-Za-z_][\w.]*$/
@@ -104,7 +103,7 @@ export class Guide {
   #example({ title, text, code }) {
     const does = (label, act) => element("button", { type: "button", text: label, "aria-label": `${label} “${title}”`, onclick: () => act(code) })
     return element("article", { "aria-label": title },
-      element("h3", { text: title }), element("div", { class: "prose" }, ...prose(text)),
+      element("h3", { text: title }), rendered(text),
       element("pre", { text: code, tabIndex: 0 }),
       element("p", {}, does("Insert", this.#handlers.insert), " ", does("Run", this.#handlers.run)))
   }
@@ -113,4 +112,11 @@ export class Guide {
 /** Whether each word is somewhere in an example. */
 function isFound(subject, { title, text, code }, query) {
   return hasWords(`${subject} ${title} ${text} ${code}`, query)
+}
+
+/** Markdown, as soon as what shows it is loaded. */
+function rendered(source) {
+  const made = element("div", { class: "prose", text: source })
+  import("./prose.js").then(async ({ prose }) => made.replaceChildren(...await prose(source)), () => {})
+  return made
 }

@@ -2,7 +2,6 @@
 
 import { frame, RELEASE } from "./frame.js"
 import { hasFormulas, typesetWithin } from "./latex.js"
-import { parseMarkdown } from "./markdown.js"
 
 const TALLEST = 2000 // px; what is taller scrolls in its frame
 const SMALLEST = 8
@@ -50,6 +49,14 @@ function buttons() {
     .join("\n")
 }
 
+let markdown = null
+
+/** Before which there is no Markdown. */
+export async function loadMarkdown() {
+  markdown ??= await import("./markdown.js").catch(() => null)
+}
+
+/** Null where it can't be shown. */
 export function showMarkdown(source, title) {
-  return showHtml(parseMarkdown(source), title)
+  return markdown && showHtml(markdown.parseMarkdown(source), title)
 }

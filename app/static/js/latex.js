@@ -1,6 +1,4 @@
-// LaTeX as Sage and its libraries emit it, typeset by KaTeX.
-
-import katex from "katex"
+// LaTeX as Sage and its libraries emit it, typeset by KaTeX, which is loaded when a formula comes.
 
 const LIMIT = 30_000 // characters; typesetting more would stop the page for a second
 const DELIMITERS = [
@@ -35,6 +33,18 @@ const MACROS = {
   "\\RDF": "\\Bold{R}",
   "\\RIF": "\\Bold{I} \\Bold{R}",
   "\\RLF": "\\Bold{R}",
+}
+
+let katex = null
+let loading = null
+
+/** A promise of KaTeX, before which no formula is typeset; of nothing where it can't be had. */
+export function loadKatex() {
+  loading ??= import("katex").then(
+    module => katex = module.default,
+    () => loading = null, // it is tried again with the next formula
+  )
+  return loading
 }
 
 /** The formula without its delimiters, and whether it stands on a line of its own. */
@@ -116,7 +126,7 @@ function shown({ math, display }) {
 
 /** A formula as KaTeX makes it, or null. */
 function render(body, display) {
-  if (body.length > LIMIT) return null
+  if (!katex || body.length > LIMIT) return null
   const element = document.createElement("span")
   try {
     katex.render(body, element, {

@@ -1,7 +1,7 @@
 // The table of contents: the headings of the worksheet's Markdown cells.
 
 import { element } from "./dom.js"
-import { headings } from "./prose.js"
+import { headings } from "./headings.js"
 import { CellKind } from "./wire.js"
 
 export class Outline {

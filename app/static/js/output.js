@@ -5,7 +5,7 @@
 // all that came before it is.
 
 import { runs } from "./ansi.js"
-import { show } from "./bundle.js"
+import { prepare, show } from "./bundle.js"
 import { element, styled } from "./dom.js"
 import { StreamText } from "./stream.js"
 import { amount } from "./usage.js"
@@ -78,11 +78,27 @@ export class Output {
     const { scrollHeight, scrollTop, clientHeight } = this.#region
     const follows = scrollHeight - scrollTop - clientHeight < 32
     while (this.#queue.length && performance.now() < until) {
+      if (this.#waits()) return
       const { kind, value } = this.#queue.shift()
       this.#take(kind, value)
     }
     if (follows) this.#region.scrollTop = this.#region.scrollHeight
     if (this.#queue.length) this.#schedule()
+  }
+
+  /** Whether what comes next needs a part of the page that is still to be loaded. */
+  #waits() {
+    const next = this.#queue[0]
+    if (next.kind !== "bundle" || next.prepared) return false
+    const loaded = prepare(next.value.parts)
+    next.prepared = true
+    if (!loaded) return false
+    this.#scheduled = true
+    loaded.finally(() => {
+      this.#scheduled = false
+      this.#schedule()
+    })
+    return true
   }
 
   #take(kind, value) {

@@ -5,7 +5,7 @@
 
 import DOMPurify from "dompurify"
 import { parseMarkdown } from "./markdown.js"
-import { typesetIn } from "./latex.js"
+import { hasFormulas, loadKatex, typesetIn } from "./latex.js"
 
 const OPTIONS = {
   USE_PROFILES: { html: true },
@@ -17,13 +17,13 @@ const OPTIONS = {
   RETURN_DOM_FRAGMENT: true,
 }
 
-/** The elements of Markdown `source`. */
+/** A promise of the elements of Markdown `source`. */
 export function prose(source) {
   return cleaned(parseMarkdown(source))
 }
 
-/** The elements of HTML from elsewhere, made harmless, with the formulas in it typeset. */
-export function cleaned(html) {
+/** The same of HTML from elsewhere, made harmless, with the formulas in it typeset. */
+export async function cleaned(html) {
   const made = DOMPurify.sanitize(html, OPTIONS)
   for (const link of made.querySelectorAll("a[href]")) {
     if (link.getAttribute("href").startsWith("#")) continue
@@ -35,18 +35,7 @@ export function cleaned(html) {
   }
   const holder = document.createElement("div")
   holder.append(made)
+  if (hasFormulas(holder.textContent)) await loadKatex()
   typesetIn(holder)
   return [...holder.childNodes]
-}
-
-/** [{level, text}] of the headings of Markdown `source`. */
-export function headings(source) {
-  const found = []
-  let fenced = false
-  for (const line of source.split("\n")) {
-    if (/^\s{0,3}(```|~~~)/.test(line)) fenced = !fenced
-    const match = !fenced && line.match(/^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$/)
-    if (match) found.push({ level: match[1].length, text: match[2].replace(/[*_`]/g, "") })
-  }
-  return found
 }

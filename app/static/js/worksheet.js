@@ -9,6 +9,7 @@ import { Find } from "./find.js"
 import { Folder } from "./folder.js"
 import { Guide } from "./guide.js"
 import { uuid } from "./ids.js"
+import { keepPage, keepSheet, keptSheet } from "./kept_sheet.js"
 import { actionOf, describeKeys } from "./keys.js"
 import { giveMenu } from "./menu.js"
 import { Others } from "./others.js"
@@ -26,6 +27,7 @@ import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
 
+const KEEP_AFTER = 1000 // ms after which nothing is loaded any more
 const NUMBERED = "salvus:line-numbers"
 
 class Worksheet {
@@ -55,6 +57,7 @@ class Worksheet {
   #unread = false // the database was down: what is stored is not known
   #delayed = false // it is down
   #isEnding = false // the session, soon, as nobody uses it
+  #isLoaded = false // what is stored is shown
   #wasOpened = false // what runs by itself has been run
   #numbered = localStorage.getItem(NUMBERED) === "yes"
   #title = document.getElementById("title").value // as it is stored
@@ -97,6 +100,10 @@ class Worksheet {
       lost: everOpen => this.#lost(everOpen),
     })
     this.#tell()
+    this.#showKept()
+    addEventListener("load", () => setTimeout(keepPage, KEEP_AFTER))
+    document.addEventListener("visibilitychange", () => document.hidden && this.#keep())
+    addEventListener("pagehide", () => this.#keep())
   }
 
   #listen() {
@@ -197,9 +204,30 @@ class Worksheet {
     inspectReply: value => this.#questions.answer(value.request, value),
   }
 
+  /** Until the server answers: the cells as they were when they were last seen here. */
+  async #showKept() {
+    const kept = await keptSheet()
+    if (!kept || this.#isLoaded) return
+    for (const { id, revision, text, position, code, kind, folded, auto, deleted } of kept.cells) {
+      if (this.#cells.get(id)) continue
+      this.#revisions.set(id, revision)
+      this.#insert(id, { position, code, kind, folded, auto, deleted }, SharedText.kept(text))
+    }
+    this.#restoreDrafts()
+    this.#outline.refresh()
+  }
+
+  #keep() {
+    if (!this.#isLoaded) return
+    const cells = this.#cells.all.filter(cell => this.#revisions.has(cell.id)).map(cell =>
+      ({ ...cell.content, id: cell.id, revision: this.#revisions.get(cell.id), text: cell.shared.state }))
+    keepSheet({ id: this.#id, title: this.#title, stored: true, cells })
+  }
+
   #load({ title, cells, stored }) {
     this.#unread = !stored
     if (!stored) return
+    this.#isLoaded = true
     if (this.#saving.title === null) this.#show(title)
     for (const cell of cells) this.#changed(cell)
     this.#restoreDrafts()
@@ -209,6 +237,7 @@ class Worksheet {
     this.#page.sheet.setAttribute("aria-busy", "false")
     this.#outline.refresh()
     if (document.activeElement === document.body) this.#prompt?.edit()
+    this.#keep()
   }
 
   /** A cell as it is stored; of one that was deleted before this page opened nothing is shown. */
