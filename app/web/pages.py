@@ -136,8 +136,9 @@ def security_headers(response: flask.Response) -> flask.Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if flask.request.endpoint != "static":  # there are dozens of them, which are no pages
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if FOR_FRAMES.match(flask.request.path):
         headers.setdefault("Access-Control-Allow-Origin", "*")
     if response.mimetype == "text/html":
