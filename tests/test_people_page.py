@@ -71,6 +71,16 @@ def test_a_person_joins_computes_and_comes_back(
     expect(finished(tab.get_by_role("region", name="Output of cell 1"))).to_contain_text("42")
 
 
+def test_who_is_new_is_led_to_the_first_steps(stranger: BrowserContext, site: RunningSite) -> None:
+    tab = join(stranger, site, unique("Sofia"))
+    tab.get_by_role("button", name="First steps").click()
+    expect(tab.get_by_role("heading", name="First steps")).to_be_visible(timeout=PATIENCE)
+    expect(tab.get_by_text("New here?")).to_have_count(0)
+    tab.goto(f"http://127.0.0.1:{site.port}/console")
+    tab.get_by_role("textbox", name="Command line").press("h")
+    expect(tab.get_by_role("textbox", name="Command line")).to_have_text("h")
+
+
 def test_signing_out_everywhere_reaches_open_pages_at_once(
     context: BrowserContext, stranger: BrowserContext, site: RunningSite
 ) -> None:
