@@ -111,6 +111,18 @@ def test_the_keyboard_reaches_the_cells_above_and_comes_back(console: Tab) -> No
     expect(line(console)).to_be_focused()
 
 
+def test_nothing_is_entered_before_the_worksheet_is_there(console: Tab) -> None:
+    enter(console, "a = 1")
+    finished(output(console, 1))
+    console.route_web_socket("**/socket/*", lambda socket: None)  # nothing comes
+    console.reload()
+    line(console).focus()
+    console.keyboard.insert_text("a + 1")
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("region", name="Prompt")).to_contain_text("still loading")
+    expect(line(console)).to_have_text("a + 1")
+
+
 def test_the_site_leads_to_one_command_line(context: BrowserContext, site: RunningSite) -> None:
     tab = context.new_page()
     found = set()

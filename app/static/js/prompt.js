@@ -16,9 +16,10 @@ export class Prompt {
   #kept // where the browser keeps what is not entered yet
 
   /**
-   * `place`: the element for it. `handlers`: enter(code), entries() that were entered, the
-   * oldest first; interrupt() whatever runs, above() goes to the cell above; complete(prompt,
-   * code, cursor), inspect(prompt, code, cursor).
+   * `place`: the element for it. `handlers`: enter(code) says whether that could be done,
+   * entries() has what was entered, the oldest first; interrupt() whatever runs, which says
+   * whether something did; above() goes to the cell above; complete(prompt, code, cursor),
+   * inspect(prompt, code, cursor).
    */
   constructor(place, worksheet, handlers) {
     this.element = place
@@ -88,11 +89,11 @@ export class Prompt {
   #enter() {
     const code = this.#editor.code.trimEnd()
     if (!code) return
+    if (!this.#handlers.enter(code)) return this.tell("What was entered before is still loading: try again in a moment.")
     this.#explanation.close()
     this.tell("")
     this.#recall.reset()
     this.#editor.code = ""
-    this.#handlers.enter(code)
     this.edit()
   }
 

@@ -134,7 +134,7 @@ class Worksheet {
   /** The command line: what is entered is a cell at the end. */
   #givePrompt() {
     return new Prompt(this.#page.prompt, this.#id, {
-      enter: code => this.#run(this.#structure.insert(null, 1, { code })),
+      enter: code => this.#isLoaded && (this.#run(this.#structure.insert(null, 1, { code })), true),
       entries: () => this.#cells.shown.filter(cell => cell.isCode && cell.code.trim()).map(cell => cell.code),
       interrupt: () => !this.#page.interrupt.disabled && (this.#interrupt(), true),
       above: () => this.#cells.shown.at(-1)?.select(),
@@ -182,6 +182,10 @@ class Worksheet {
   }
 
   // --- What arrives ---
+
+  get #isLoaded() {
+    return this.#page.sheet.getAttribute("aria-busy") === "false"
+  }
 
   #received = {
     worksheet: value => this.#load(value),
@@ -309,7 +313,7 @@ class Worksheet {
 
   /** What runs by itself does so when the worksheet is opened and no session has it yet. */
   #runWhenOpened(over) {
-    if (this.#wasOpened || this.#page.sheet.getAttribute("aria-busy") === "true") return
+    if (this.#wasOpened || !this.#isLoaded) return
     this.#wasOpened = true
     if (over) this.#runEach(this.#cells.shown.filter(cell => cell.content.auto))
   }
