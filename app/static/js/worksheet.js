@@ -183,10 +183,6 @@ class Worksheet {
 
   // --- What arrives ---
 
-  get #isLoaded() {
-    return this.#page.sheet.getAttribute("aria-busy") === "false"
-  }
-
   #received = {
     worksheet: value => this.#load(value),
     state: value => this.#follow(value),
