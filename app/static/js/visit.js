@@ -4,6 +4,7 @@
 import { Announcer } from "./announcer.js"
 import { Cell } from "./cell.js"
 import { uuid } from "./ids.js"
+import { KeyRow } from "./key_row.js"
 import { fragmentOf, keptIn } from "./permalink.js"
 import { Presence } from "./presence.js"
 import { Questions } from "./questions.js"
@@ -37,6 +38,7 @@ class Visit {
     this.#cell = new Cell(uuid(), { position: 1, code: kept.code }, this.#handlers())
     this.#cell.number = 1
     page.place.append(this.#cell.element)
+    new KeyRow()
     new Presence(() => this.#send("active", {}))
     page.run.onclick = () => this.#run()
     page.interrupt.onclick = () => this.#interrupt()

@@ -10,6 +10,7 @@ import { Folder } from "./folder.js"
 import { Guide } from "./guide.js"
 import { uuid } from "./ids.js"
 import { keepPage, keepSheet, keptSheet } from "./kept_sheet.js"
+import { KeyRow } from "./key_row.js"
 import { actionOf, describeKeys } from "./keys.js"
 import { giveMenu } from "./menu.js"
 import { Others } from "./others.js"
@@ -121,6 +122,7 @@ class Worksheet {
     page.title.onchange = () => this.#rename()
     page.title.onkeydown = event => event.key === "Enter" && page.title.blur()
     giveMenu(page.menu, () => this.#menu())
+    new KeyRow()
     describeKeys(page.help.querySelector(".keys"))
     page.help.addEventListener("click", ({ target }) => target === page.help && page.help.close())
   }
