@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import click
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, people, roles
+from app import accounts, audit, join_codes, people, roles
 from app.db import Database
 from app.settings import Settings
 
@@ -19,7 +19,7 @@ Connect = Callable[[], tuple[Settings, Database, str]]
 def commands(connect: Connect) -> list[click.Command]:
     """`connect` gives the settings, the database and the address of the site."""
     return [
-        _people(connect), _invite(connect), _reset(connect), _role(connect),
+        _people(connect), _invite(connect), _join_code(connect), _reset(connect), _role(connect),
         _disable(connect), _enable(connect), _sign_out(connect), _delete(connect),
         _audit(connect),
     ]  # fmt: skip
@@ -83,6 +83,54 @@ def _invite(connect: Connect) -> click.Command:
         click.echo(f"{site}/join/{token}")
 
     return invite
+
+
+def _join_code(connect: Connect) -> click.Command:
+    @click.group("join-code")
+    def group() -> None:
+        """Codes by which many people, such as a class, make accounts."""
+
+    @group.command()
+    @click.option("--seats", type=click.IntRange(1, 100_000), default=30, show_default=True,
+                  help="How many people it is good for.")  # fmt: skip
+    @click.option("--days", type=click.FloatRange(0.01, 3650), default=14.0, show_default=True,
+                  help="For how long.")  # fmt: skip
+    @click.option("--role", type=click.Choice(roles.ROLES[2:4]), default="member",
+                  show_default=True, help="Of the accounts that are made.")  # fmt: skip
+    @click.argument("title", default="")
+    def create(seats: int, days: float, role: str, title: str) -> None:
+        """Print a code; TITLE: whom it is for, as they are told."""
+        _, database, site = connect()
+        with _changing(database) as cursor:
+            made = join_codes.create(cursor, seats=seats, days=days, role=role, title=title)
+            audit.note(cursor, actor=audit.OPERATOR, action="made a join code",
+                       detail=f"{role}, {seats} seats {title}".strip())  # fmt: skip
+        click.echo(f"{made.shown}  ({site}/join/{made.code})")
+
+    @group.command("list")
+    def show() -> None:
+        """List the codes that are good."""
+        _, database, _ = connect()
+        with database.reading() as cursor:
+            found = join_codes.listed(cursor)
+        for one in found:
+            click.echo(
+                f"{one.shown}  {one.role:8}  {one.used:4} of {one.seats:4} seats  "
+                f"until {one.expires:%Y-%m-%d %H:%M}  {one.title}"
+            )
+
+    @group.command()
+    @click.argument("code")
+    def revoke(code: str) -> None:
+        """Have nobody join by CODE any more."""
+        _, database, _ = connect()
+        with _changing(database) as cursor:
+            if not join_codes.revoke(cursor, code):
+                raise click.ClickException(f"there is no code {code}; `join-code list` has all")
+            audit.note(cursor, actor=audit.OPERATOR, action="revoked a join code")
+        click.echo("Nobody joins by it any more.")
+
+    return group
 
 
 def _reset(connect: Connect) -> click.Command:

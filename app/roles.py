@@ -74,6 +74,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "sign_in": ANYBODY,
     "sign_in_with_password": ANYBODY,
     "join": ANYBODY,
+    "join_by_code": ANYBODY,
     "join_as": ANYBODY,
     "new_password": ANYBODY,
     "set_password": ANYBODY,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from app import accounts, attempts, audit, passwords
+from app import accounts, attempts, audit, join_codes, passwords
 from app.browsers import Browser
 from app.db import Database
+from app.join_codes import JoinCode
 from app.passwords import BadChoice, Passwords
 from app.web.agents import browser_name
 from app.web.origins import is_own_path
@@ -164,6 +166,66 @@ def test_a_bad_choice_leaves_the_invitation_good(web: WebApp) -> None:
     short = web.client().post(f"/join/{token}", data=form | {"login": "a2", "password": "x"})
     assert (short.status_code, "10 characters or more" in short.text) == (400, True)
     assert web.client().post(f"/join/{token}", data=form | {"login": "a2"}).status_code == 303
+
+
+def join_code(web: WebApp, **keys: Any) -> JoinCode:
+    with web.database.transaction() as cursor:
+        return join_codes.create(cursor, **{"seats": 2, "days": 1.0, "title": "Algebra I", **keys})
+
+
+def test_a_class_joins_by_its_code_while_there_are_seats(web: WebApp) -> None:
+    code = join_code(web)
+    browser = web.client()
+    led = browser.get(f"/join?code={code.shown.lower()}")
+    assert led.location == f"/join/{code.code}"
+    assert "You are invited to Algebra I" in browser.get(led.location).text
+    for number in range(3):
+        form = {"name": "", "login": f"student-{number}", "password": PASSWORD}
+        answer = web.client().post(f"/join/{code.shown}", data=form)
+        assert answer.status_code == (303 if number < 2 else 404)
+    assert "no seat left" in web.client().get(f"/join/{code.code}").text
+    with web.database.reading() as cursor:
+        assert accounts.credentials(cursor, "student-2") is None
+        (kept,) = [one for one in join_codes.listed(cursor) if one.code == code.code]
+    assert (kept.used, kept.seats) == (2, 2)
+    assert actions(web)[:2] == ["joined", "joined"]
+
+
+def test_a_taken_name_leaves_the_seat(web: WebApp) -> None:
+    member(web, "ada")
+    code = join_code(web, seats=1)
+    form = {"name": "Ada", "login": "ada", "password": PASSWORD}
+    assert web.client().post(f"/join/{code.code}", data=form).status_code == 400
+    assert web.client().post(f"/join/{code.code}", data=form | {"login": "a"}).status_code == 303
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked"])
+def test_codes_end(web: WebApp, how: str) -> None:
+    code = join_code(web, days=1.0 if how == "revoked" else -1.0)
+    if how == "revoked":
+        with web.database.transaction() as cursor:
+            assert join_codes.revoke(cursor, code.shown)
+    assert web.client().get(f"/join/{code.code}").status_code == 404
+    form = {"name": "", "login": "late", "password": PASSWORD}
+    assert web.client().post(f"/join/{code.code}", data=form).status_code == 404
+
+
+def test_codes_are_not_guessed_for_ever(web: WebApp) -> None:
+    code = join_code(web)
+    for _ in range(8):  # as many as this address may
+        assert web.client().get("/join/AAAAAAAA").status_code == 404
+    assert web.client().get(f"/join/{code.code}").status_code == 429
+    form = {"name": "", "login": "guest", "password": PASSWORD}
+    assert web.client().post(f"/join/{code.code}", data=form).status_code == 404
+
+
+def test_a_class_comes_from_one_address(web: WebApp) -> None:
+    code = join_code(web, seats=30)
+    for number in range(12):
+        browser = web.client()
+        assert browser.get(f"/join/{code.code}").status_code == 200
+        form = {"name": "", "login": f"pupil-{number}", "password": PASSWORD}
+        assert browser.post(f"/join/{code.code}", data=form).status_code == 303
 
 
 def test_a_password_link_sets_it_and_signs_others_out(web: WebApp) -> None:

@@ -8,7 +8,7 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, attempts, audit, passwords, people
+from app import accounts, attempts, audit, join_codes, passwords, people
 from app.accounts import LoginTaken
 from app.db import Database
 from app.passwords import BadChoice, Passwords
@@ -17,6 +17,8 @@ from app.web.cookies import Cookies, origin, redirect
 from app.web.origins import is_own_path
 
 WRONG = "No account has this name and this password."
+NO_CODE = "No such code is good, or it has no seat left. Ask who gave it to you."
+LONGEST_CODE = 20  # characters that somebody types; invitations are longer
 USED_UP = "This link is not good any more: it works once, and not for ever. Ask for another one."
 
 
@@ -42,6 +44,7 @@ class SignIn:
             ("/sign-in", "GET", self.sign_in),
             ("/sign-in", "POST", self.sign_in_with_password),
             ("/sign-in/guest", "POST", self.enter_as_guest),
+            ("/join", "GET", self.join_by_code),
             ("/join/<token>", "GET", self.join),
             ("/join/<token>", "POST", self.join_as),
             ("/password/<token>", "GET", self.new_password),
@@ -108,13 +111,28 @@ class SignIn:
             _note_sign_in(cursor, account, where.how)
         return self._cookies.give(redirect(_next()), secret)
 
+    def join_by_code(self) -> ResponseReturnValue:
+        """Where the code of a class is typed."""
+        code = join_codes.plain(flask.request.args.get("code", ""))
+        if code:
+            return redirect(flask.url_for("join", token=code))
+        return flask.render_template("join_code.html")
+
     def join(self, token: str) -> ResponseReturnValue:
-        """The form of who was invited."""
-        with self._database.reading() as cursor:
-            link = accounts.link(cursor, token, "join")
-        if link is None:
-            flask.abort(404, USED_UP)
-        return flask.render_template("join.html", token=token)
+        """The form of who was invited, or has the code of a class."""
+        with self._database.transaction() as cursor:
+            invited = accounts.link(cursor, token, "join") is not None
+            wait = 0.0 if invited else self._wait_for_code(cursor)
+            code = None if invited or wait else join_codes.find(cursor, token)
+            if code is not None:
+                attempts.forget(cursor, _codes_subject())  # a class comes from one address
+        if wait:
+            return flask.render_template("join_code.html", error=_later(wait)), 429
+        if not invited and code is None:
+            if len(token) > LONGEST_CODE:
+                flask.abort(404, USED_UP)
+            return flask.render_template("join_code.html", error=NO_CODE, code=token), 404
+        return flask.render_template("join.html", token=token, title=code.title if code else "")
 
     def join_as(self, token: str) -> ResponseReturnValue:
         form = flask.request.form
@@ -124,15 +142,13 @@ class SignIn:
             passwords.check(login, form.get("password", ""))
             hash = self._passwords.hash(form.get("password", ""))
             with self._database.transaction() as cursor:
-                link = accounts.link(cursor, token, "join")
-                if link is None or not accounts.use(cursor, token, "join"):
-                    flask.abort(404, USED_UP)
+                role = self._take_invitation(cursor, token)
                 account = accounts.create(
-                    cursor, name=name or login, role=link.role, login=login, password=hash
+                    cursor, name=name or login, role=role, login=login, password=hash
                 )
                 secret = accounts.admit(cursor, account, self._cookies.days, where)
                 audit.note(
-                    cursor, actor=account, action="joined", detail=link.role,
+                    cursor, actor=account, action="joined", detail=role,
                     address=where.address,
                 )  # fmt: skip
         except (BadChoice, LoginTaken) as error:
@@ -141,6 +157,22 @@ class SignIn:
             )
             return page, 400
         return self._cookies.give(redirect("/"), secret)
+
+    def _take_invitation(self, cursor: Cursor, token: str) -> str:
+        """Use an invitation up, or a seat of a code; the role that it gives."""
+        link = accounts.link(cursor, token, "join")
+        if link is not None and accounts.use(cursor, token, "join"):
+            return link.role
+        wait = self._wait_for_code(cursor)
+        code = None if wait else join_codes.find(cursor, token)
+        if code is None or not join_codes.take_seat(cursor, token):
+            flask.abort(404, _later(wait) if wait else USED_UP)
+        return code.role
+
+    def _wait_for_code(self, cursor: Cursor) -> float:
+        """Count a try of a code; seconds to wait if this address has had as many as it may."""
+        limit = self._settings.attempts_per_address
+        return attempts.wait_seconds(cursor, {_codes_subject(): limit})
 
     def new_password(self, token: str) -> ResponseReturnValue:
         """The form of who was given a link to choose another password."""
@@ -224,6 +256,10 @@ class SignIn:
 
 def _subject(login: str) -> str:
     return f"account {login.lower()[:100]}"
+
+
+def _codes_subject() -> str:
+    return f"codes {attempts.network(_address())}"
 
 
 def _address() -> str:
