@@ -11,7 +11,7 @@ from app.wire.messages_pb2 import End, State
 from tests.browser import PATIENCE, editor, finished, output, run
 from tests.page_client import Page, SignedIn
 
-COUNTING = "from time import sleep as nap\nfor i in range({}): print(i, flush=True); nap(.05)"
+COUNTING = "from time import sleep\nfor i in range({}): print(i, flush=True); sleep(float(.05))"
 
 
 def test_a_laptop_closed_for_a_night(tab: Tab, person: SignedIn) -> None:

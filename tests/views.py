@@ -121,7 +121,7 @@ def _choose(tab: Tab, name: str) -> None:
     """In the worksheet's menu."""
     _wait_computed(tab)
     tab.get_by_role("button", name="Worksheet menu").click()
-    tab.get_by_role("menu").get_by_text(name, exact=True).click()
+    tab.get_by_role("menu").get_by_text(name, exact=True).dispatch_event("click")
 
 
 if __name__ == "__main__":
