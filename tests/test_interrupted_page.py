@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from app.wire.messages_pb2 import End, State
 from tests.browser import PATIENCE, editor, finished, output, run
@@ -38,16 +38,42 @@ def test_a_laptop_closed_for_a_night(tab: Tab, person: SignedIn) -> None:
     expect(tab.locator("#status")).to_have_text("idle")
 
 
+class Flaky:
+    """The way of a tab's socket to the site, which is cut now and then."""
+
+    def __init__(self, tab: Tab) -> None:
+        self._open: list[WebSocketRoute] = []
+        self._is_cut = False
+        tab.route_web_socket("**/socket/**", self._pass_on)
+
+    def cut(self) -> None:
+        self._is_cut = True
+        for each in self._open:
+            each.close()
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def _pass_on(self, route: WebSocketRoute) -> None:
+        if self._is_cut:
+            route.close()
+        else:
+            self._open += [route.connect_to_server(), route]
+
+
 def test_a_network_that_comes_and_goes(tab: Tab) -> None:
+    network = Flaky(tab)
+    tab.reload()
     place = run(tab, 1, COUNTING.format(160))
     for _ in range(5):
         expect(tab.locator("#status")).not_to_contain_text("reconnecting", timeout=PATIENCE)
         tab.wait_for_timeout(300)
-        tab.context.set_offline(True)
+        network.cut()
         editor(tab, 2).focus()
         tab.keyboard.insert_text("+1")
         expect(tab.locator("#status")).to_contain_text("reconnecting", timeout=PATIENCE)
-        tab.context.set_offline(False)
+        network.mend()
     finished(place)
     assert (place.text_content() or "").split() == [str(i) for i in range(160)]
     expect(editor(tab, 2)).to_have_text("+1" * 5)
