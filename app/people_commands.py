@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import click
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, join_codes, people, roles
+from app import accounts, audit, join_codes, people, roles, takeout
 from app.db import Database
 from app.settings import Settings
 
@@ -20,7 +21,7 @@ def commands(connect: Connect) -> list[click.Command]:
     """`connect` gives the settings, the database and the address of the site."""
     return [
         _people(connect), _invite(connect), _join_code(connect), _reset(connect), _role(connect),
-        _disable(connect), _enable(connect), _sign_out(connect), _delete(connect),
+        _disable(connect), _enable(connect), _sign_out(connect), _delete(connect), _export(connect),
         _audit(connect),
     ]  # fmt: skip
 
@@ -231,6 +232,23 @@ def _delete(connect: Connect) -> click.Command:
         click.echo(f"{person.name} is deleted.")
 
     return delete
+
+
+def _export(connect: Connect) -> click.Command:
+    @click.command("export-person")
+    @click.argument("who")
+    @click.argument("file", type=click.File("xb"))
+    def export(who: str, file: IO[bytes]) -> None:
+        """Write all that the site has of WHO to a new zip FILE."""
+        _, database, _ = connect()
+        with _changing(database) as cursor:
+            person = _find(cursor, who)
+            takeout.write(cursor, person.id, file)
+            audit.note(cursor, actor=audit.OPERATOR, action="exported the account",
+                       subject=person.id)  # fmt: skip
+        click.echo(f"{person.name}: {person.worksheets} worksheets.")
+
+    return export
 
 
 def _audit(connect: Connect) -> click.Command:

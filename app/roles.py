@@ -87,6 +87,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "provider_link": MEMBERS,
     "provider_unlink": MEMBERS,
     "account": PEOPLE,
+    "export_account": PEOPLE,
     "end_sign_in": PEOPLE,
     "change_password": MEMBERS,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts, attempts, audit, identities, passwords
+from app import accounts, attempts, audit, identities, passwords, takeout
 from app.accounts import LoginTaken
 from app.db import Database
 from app.passwords import BadChoice, Passwords
@@ -34,11 +35,23 @@ class AccountPage:
 
     def register(self, app: flask.Flask) -> None:
         app.add_url_rule("/account", view_func=self.account)
+        app.add_url_rule("/account/export", view_func=self.export_account)
         app.add_url_rule("/account/sign-ins/<hash>", view_func=self.end_sign_in, methods=["POST"])
         app.add_url_rule("/account/password", view_func=self.change_password, methods=["POST"])
 
     def account(self) -> ResponseReturnValue:
         return self._page()
+
+    def export_account(self) -> ResponseReturnValue:
+        """All that the site has of who asks, as a zip."""
+        target = tempfile.TemporaryFile()
+        with self._database.transaction() as cursor:
+            takeout.write(cursor, flask.g.account, target)
+            audit.note(cursor, actor=flask.g.account, action="exported the account",
+                       address=flask.request.remote_addr or "")  # fmt: skip
+        target.seek(0)
+        name = f"{takeout.file_name(flask.g.person.name)}.zip"
+        return flask.send_file(target, "application/zip", as_attachment=True, download_name=name)
 
     def end_sign_in(self, hash: str) -> ResponseReturnValue:
         """Sign one of one's browsers out."""
