@@ -18,7 +18,7 @@ from tests.page_client import Page, SignedIn
 from tests.running_site import RunningSite, supervised
 
 COUNTING = "from time import sleep as nap\nfor i in range(200): print(i); nap(float(.02))"
-LOOK_SECONDS = 4.0  # longer than a service may be silent
+LOOK_SECONDS = 4.0  # many probes; each jump is far longer than a service may be silent
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def jumping(clock: Clock) -> Iterator[RunningSite]:
             haproxy_host="127.0.0.1",
             haproxy_port=str(host.free_port()),
             supervisor_probe_seconds="0.2",
-            supervisor_hung_seconds="3",
+            supervisor_hung_seconds="10",
             monitor_interval="0.5",
         )
         site.environment |= clock.environment
