@@ -145,6 +145,11 @@ class Page:
             if frame.HasField("stream") and run in ("", frame.run)
         )
 
+    def shown(self, cell: str) -> str:
+        """What a browser shows of a cell: the text of the latest run of it."""
+        runs = [frame.run for frame in self.frames() if frame.queued.cell == cell]
+        return self.printed(runs[-1]) if runs else ""
+
     def results(self) -> list[str]:
         """Results as plain text."""
         return [

@@ -83,6 +83,8 @@ class Watched:
 
     def _request(self, request: Request) -> None:
         """None may be made in the person's name."""
+        if request.service_worker:  # it asks for the page again, whose request was seen
+            return
         if "trap" in request.url or (request.frame != self.tab.main_frame
                                      and request.url.endswith("/worksheets")):
             self._note("cookie" in request.all_headers(), f"a request with a cookie: {request.url}")

@@ -223,7 +223,7 @@ def test_what_runs_on_a_lost_host_is_over_and_it_comes_back_by_itself(
         assert page.run("print('elsewhere')").status == Finished.OK
         assert three.server_of(page) == three.sage["beta"]
     pages[0].run("print('on beta')", cell=both)
-    _wait_printed(people[1], pages[0].worksheet, "on beta\n", "on gamma\n")
+    _wait_shown(people[1], pages[0].worksheet, both, "on beta\n")
     for _ in range(3):
         page = Page(people[0], people[0].new_worksheet())
         assert page.run("2 + 2").status == Finished.OK
@@ -241,16 +241,15 @@ def test_what_runs_on_a_lost_host_is_over_and_it_comes_back_by_itself(
         page.close()
 
 
-def _wait_printed(person: SignedIn, worksheet: str, text: str, other: str) -> None:
-    """A page that comes now has this output, and does not have the other."""
+def _wait_shown(person: SignedIn, worksheet: str, cell: str, text: str) -> None:
+    """A page that comes now shows this text below the cell, and nothing else."""
     with gevent.Timeout(PATIENCE):
         while True:
             page = Page(person, worksheet)
             page.until(lambda message: message.HasField("state"))
-            found = page.printed()
+            found = page.shown(cell)
             page.close()
-            assert other not in found
-            if text in found:
+            if found == text:
                 return
             gevent.sleep(0.2)
 
