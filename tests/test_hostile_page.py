@@ -83,7 +83,8 @@ class Watched:
 
     def _request(self, request: Request) -> None:
         """None may be made in the person's name."""
-        if request.service_worker:  # it asks for the page again, whose request was seen
+        if request.service_worker:  # for a page of the site: it serves no frame without origin
+            self._note("trap" in request.url, f"a request by the worker: {request.url}")
             return
         if "trap" in request.url or (request.frame != self.tab.main_frame
                                      and request.url.endswith("/worksheets")):
