@@ -64,11 +64,11 @@ def test_there_is_no_such_row_where_there_is_a_mouse(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("way", ["ltr", "rtl"])
-@pytest.mark.parametrize("width", [360, 640])
+@pytest.mark.parametrize("width", [320, 360, 640])
 def test_pages_fit_narrow_windows_and_zoom(
     context: BrowserContext, site: RunningSite, way: str, width: int
 ) -> None:
-    """A phone; and a window of 1280 pixels at 200 %, which is 640 wide then."""
+    """Windows of 1280 pixels at 400 % and 200 % are 320 and 640 wide; 360 has a phone."""
     tab = new_worksheet(context, site)
     tab.set_viewport_size({"width": width, "height": 700})
     finished(run(tab, 1, "print('x' * 300)\nfactor(2026)"))

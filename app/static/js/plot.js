@@ -5,6 +5,7 @@ import { inWords } from "./course.js"
 
 const SPARK = { width: 80, height: 20 }
 const HEIGHT = 110
+const LEAST = 200 // until it is known how wide it may be
 
 /** A small plot without axes: an element, and `show(times, values)`. */
 export function spark() {
@@ -30,7 +31,7 @@ export function plot(title, unit) {
   home.append(caption)
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } }
   const made = new uPlot({
-    width: 300,
+    width: LEAST,
     height: HEIGHT,
     axes: [
       { ...axis, space: 70, size: 24, values: times },
