@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, WebSocketRoute, expect
 from playwright.sync_api import Page as Tab
 
 from app.sage.statements import is_complete
@@ -111,16 +111,30 @@ def test_the_keyboard_reaches_the_cells_above_and_comes_back(console: Tab) -> No
     expect(line(console)).to_be_focused()
 
 
-def test_nothing_is_entered_before_the_worksheet_is_there(console: Tab) -> None:
+def test_what_is_entered_before_the_worksheet_is_there_runs_when_it_is(console: Tab) -> None:
     enter(console, "a = 1")
     finished(output(console, 1))
-    console.route_web_socket("**/socket/*", lambda socket: None)  # nothing comes
+    cut: list[WebSocketRoute] = []
+
+    def cut_once(socket: WebSocketRoute) -> None:
+        if cut:
+            socket.connect_to_server()
+        cut.append(socket)
+
+    console.route_web_socket("**/socket/*", cut_once)  # nothing comes
     console.reload()
     line(console).focus()
     console.keyboard.insert_text("a + 1")
     console.keyboard.press("Enter")
-    expect(console.get_by_role("region", name="Prompt")).to_contain_text("still loading")
+    prompt = console.get_by_role("region", name="Prompt")
+    expect(prompt).to_contain_text("runs as soon as it is")
     expect(line(console)).to_have_text("a + 1")
+    console.keyboard.insert_text("00")
+    expect(prompt).not_to_contain_text("runs as soon as it is")  # it is being changed
+    console.keyboard.press("Enter")
+    cut[0].close()
+    expect(finished(output(console, 2))).to_contain_text("101", timeout=PATIENCE)
+    expect(line(console)).to_have_text("")
 
 
 def test_the_site_leads_to_one_command_line(context: BrowserContext, site: RunningSite) -> None:

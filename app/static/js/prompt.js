@@ -13,11 +13,12 @@ export class Prompt {
   #explanation
   #note
   #recall = new Recall()
+  #waits = false // what is typed shall be entered as soon as that can be done
   #kept // where the browser keeps what is not entered yet
 
   /**
-   * `place`: the element for it. `handlers`: enter(code) says whether that could be done,
-   * entries() has what was entered, the oldest first; interrupt() whatever runs, which says
+   * `place`: the element for it. `handlers`: enter(code) says whether that could be done, and if
+   * not calls enterWaiting() when it can; entries() has what was entered, the oldest first; interrupt() whatever runs, which says
    * whether something did; above() goes to the cell above; complete(prompt, code, cursor),
    * inspect(prompt, code, cursor).
    */
@@ -36,7 +37,7 @@ export class Prompt {
       },
     })
     const shared = SharedText.of(localStorage.getItem(this.#kept) ?? "")
-    shared.edited = () => this.#keep()
+    shared.edited = () => this.#edited()
     this.#editor = new Editor(holder, shared, {
       moved() {},
       run: () => this.#enter(),
@@ -89,12 +90,18 @@ export class Prompt {
   #enter() {
     const code = this.#editor.code.trimEnd()
     if (!code) return
-    if (!this.#handlers.enter(code)) return this.tell("What was entered before is still loading: try again in a moment.")
+    this.#waits = !this.#handlers.enter(code)
+    if (this.#waits) return this.tell("What was entered before is not here yet. This runs as soon as it is; type on to change it first.")
     this.#explanation.close()
     this.tell("")
     this.#recall.reset()
     this.#editor.code = ""
     this.edit()
+  }
+
+  /** What could not be entered can be now. */
+  enterWaiting() {
+    if (this.#waits) this.#enter()
   }
 
   /** Show what was entered before (-1) or after (1) this; always, as the arrow keys end here. */
@@ -104,6 +111,12 @@ export class Prompt {
     this.#editor.code = found
     this.#editor.focus("end")
     return true
+  }
+
+  #edited() {
+    if (this.#waits) this.tell("")
+    this.#waits = false
+    this.#keep()
   }
 
   #keep() {

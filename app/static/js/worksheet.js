@@ -239,6 +239,7 @@ class Worksheet {
     this.#page.sheet.setAttribute("aria-busy", "false")
     this.#outline.refresh()
     if (document.activeElement === document.body) this.#prompt?.edit()
+    this.#prompt?.enterWaiting()
     this.#keep()
   }
 
