@@ -19,7 +19,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, commands, layout, people_commands
+from app import accounts, commands, layout, limit_commands, people_commands
 from app import settings as settings_file
 from app.balance import Load
 from app.browsers import Browsers
@@ -566,7 +566,10 @@ def _site_of_operator() -> tuple[Settings, Database, str]:
     return settings, connect(settings), front.origin(settings)
 
 
-for command in people_commands.commands(_site_of_operator):
+for command in (
+    *people_commands.commands(_site_of_operator),
+    *limit_commands.commands(_site_of_operator),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

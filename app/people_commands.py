@@ -26,7 +26,7 @@ def commands(connect: Connect) -> list[click.Command]:
     ]  # fmt: skip
 
 
-def _find(cursor: Cursor, who: str) -> people.Person:
+def find_person(cursor: Cursor, who: str) -> people.Person:
     """The one person that `who` means: a login, a name, or the beginning of an id."""
     found = people.find(cursor, who)
     if not found:
@@ -38,7 +38,7 @@ def _find(cursor: Cursor, who: str) -> people.Person:
 
 
 @contextmanager
-def _changing(database: Database) -> Iterator[Cursor]:
+def changing(database: Database) -> Iterator[Cursor]:
     """A transaction whose refusals are the operator's mistakes."""
     try:
         with database.transaction() as cursor:
@@ -76,7 +76,7 @@ def _invite(connect: Connect) -> click.Command:
     def invite(role: str) -> None:
         """Print a link by which one person makes an account."""
         settings, database, site = connect()
-        with _changing(database) as cursor:
+        with changing(database) as cursor:
             token = accounts.invite(
                 cursor, None, settings.sign_in.invitation_hours, purpose="join", role=role
             )
@@ -102,7 +102,7 @@ def _join_code(connect: Connect) -> click.Command:
     def create(seats: int, days: float, role: str, title: str) -> None:
         """Print a code; TITLE: whom it is for, as they are told."""
         _, database, site = connect()
-        with _changing(database) as cursor:
+        with changing(database) as cursor:
             made = join_codes.create(cursor, seats=seats, days=days, role=role, title=title)
             audit.note(cursor, actor=audit.OPERATOR, action="made a join code",
                        detail=f"{role}, {seats} seats {title}".strip())  # fmt: skip
@@ -125,7 +125,7 @@ def _join_code(connect: Connect) -> click.Command:
     def revoke(code: str) -> None:
         """Have nobody join by CODE any more."""
         _, database, _ = connect()
-        with _changing(database) as cursor:
+        with changing(database) as cursor:
             if not join_codes.revoke(cursor, code):
                 raise click.ClickException(f"there is no code {code}; `join-code list` has all")
             audit.note(cursor, actor=audit.OPERATOR, action="revoked a join code")
@@ -140,8 +140,8 @@ def _reset(connect: Connect) -> click.Command:
     def reset(who: str) -> None:
         """Print a link by which WHO chooses another password."""
         settings, database, site = connect()
-        with _changing(database) as cursor:
-            person = _find(cursor, who)
+        with changing(database) as cursor:
+            person = find_person(cursor, who)
             token = accounts.invite(
                 cursor, person.id, settings.sign_in.reset_hours, purpose="password"
             )
@@ -159,8 +159,8 @@ def _role(connect: Connect) -> click.Command:
     def change(who: str, role: str) -> None:
         """Give WHO another role. Open pages are loaded anew."""
         _, database, _ = connect()
-        with _changing(database) as cursor:
-            person = _find(cursor, who)
+        with changing(database) as cursor:
+            person = find_person(cursor, who)
             people.set_role(cursor, person.id, role, actor=audit.OPERATOR)
         click.echo(f"{person.name} is {role} now.")
 
@@ -174,8 +174,8 @@ def _disable(connect: Connect) -> click.Command:
     def disable(who: str, because: str) -> None:
         """Keep WHO out until `enable`; nothing is deleted."""
         _, database, _ = connect()
-        with _changing(database) as cursor:
-            person = _find(cursor, who)
+        with changing(database) as cursor:
+            person = find_person(cursor, who)
             people.disable(cursor, person.id, because, actor=audit.OPERATOR)
         click.echo(f"{person.name} is kept out.")
 
@@ -188,8 +188,8 @@ def _enable(connect: Connect) -> click.Command:
     def enable(who: str) -> None:
         """Let WHO come in again."""
         _, database, _ = connect()
-        with _changing(database) as cursor:
-            person = _find(cursor, who)
+        with changing(database) as cursor:
+            person = find_person(cursor, who)
             people.enable(cursor, person.id, actor=audit.OPERATOR)
         click.echo(f"{person.name} may come in.")
 
@@ -202,8 +202,8 @@ def _sign_out(connect: Connect) -> click.Command:
     def sign_out(who: str) -> None:
         """Sign WHO out everywhere."""
         _, database, _ = connect()
-        with _changing(database) as cursor:
-            person = _find(cursor, who)
+        with changing(database) as cursor:
+            person = find_person(cursor, who)
             ended = accounts.end_sign_ins(cursor, person.id)
             audit.note(cursor, actor=audit.OPERATOR, action="signed out everywhere",
                        subject=person.id, detail=f"{ended} browsers")  # fmt: skip
@@ -220,14 +220,14 @@ def _delete(connect: Connect) -> click.Command:
         """Delete WHO with all their worksheets and output, for ever."""
         _, database, _ = connect()
         with database.reading() as cursor:
-            person = _find(cursor, who)
+            person = find_person(cursor, who)
         if not yes:
             click.confirm(
                 f"Delete {person.name} ({person.role}) with {person.worksheets} worksheets,"
                 " for ever?",
                 abort=True,
             )
-        with _changing(database) as cursor:
+        with changing(database) as cursor:
             people.delete(cursor, person.id, actor=audit.OPERATOR)
         click.echo(f"{person.name} is deleted.")
 
@@ -241,8 +241,8 @@ def _export(connect: Connect) -> click.Command:
     def export(who: str, file: IO[bytes]) -> None:
         """Write all that the site has of WHO to a new zip FILE."""
         _, database, _ = connect()
-        with _changing(database) as cursor:
-            person = _find(cursor, who)
+        with changing(database) as cursor:
+            person = find_person(cursor, who)
             takeout.write(cursor, person.id, file)
             audit.note(cursor, actor=audit.OPERATOR, action="exported the account",
                        subject=person.id)  # fmt: skip
@@ -259,7 +259,7 @@ def _audit(connect: Connect) -> click.Command:
         """Show the log of sign-ins and administration, the latest last."""
         _, database, _ = connect()
         with database.reading() as cursor:
-            account = _find(cursor, who).id if who else ""
+            account = find_person(cursor, who).id if who else ""
             found = audit.entries(cursor, account=account, limit=limit)
         for one in reversed(found):
             words = " ".join(filter(None, (one.actor, one.action, one.subject, one.detail)))

@@ -31,7 +31,7 @@ def write(cursor: Cursor, account: str, target: IO[bytes]) -> None:
         raise LookupError(account)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", README)
-        archive.writestr("account.json", _json(person.as_json() | _identities(cursor, account)))
+        archive.writestr("account.json", _json(person.as_json() | _rows(cursor, account)))
         entries = audit.entries(cursor, account=account, limit=MOST_ENTRIES)
         archive.writestr("audit.json", _json([vars(entry) for entry in entries]))
         cursor.execute(
@@ -65,12 +65,14 @@ def _write_worksheet(
                 start += len(data)
 
 
-def _identities(cursor: Cursor, account: str) -> dict[str, Any]:
-    """Where else the person signs in, and from which browsers they are in now."""
+def _rows(cursor: Cursor, account: str) -> dict[str, Any]:
+    """Where else the person signs in, from which browsers they are in now, and the limits that
+    were raised for them."""
     found = {}
     for table, columns in (
         ("identities", ("provider", "subject", "email", "linked")),
         ("sign_ins", ("created", "seen", "expires", "how", "address", "agent")),
+        ("raised_limits", ("name", "value", "reason", "created", "expires")),
     ):
         cursor.execute(
             f"SELECT {', '.join(columns)} FROM {table} WHERE account = %s", (account,)

@@ -20,7 +20,7 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import folders, permissions
+from app import folders, limits, permissions
 from app.db import Database
 from app.downloads import NoFile
 from app.folders import FolderError, Upload
@@ -57,11 +57,12 @@ class Files:
             _permission(cursor, worksheet)
             found = folders.listing(cursor, str(worksheet))
             used = folders.used(cursor, str(worksheet))
+            limit = self._limit(cursor)
         listed = [
             {"path": file.path, "size": file.size, "changed": file.changed.isoformat()}
             for file in found
         ]
-        return {"files": listed, "used": used, "limit": self._limit}
+        return {"files": listed, "used": used, "limit": limit}
 
     def file(self, worksheet: uuid.UUID, path: str) -> ResponseReturnValue:
         with self._database.reading() as cursor:
@@ -101,7 +102,7 @@ class Files:
 
         def begin(cursor: Cursor) -> Upload:
             found = folders.begin(
-                cursor, str(worksheet), path, size, limit=self._limit, mark=mark
+                cursor, str(worksheet), path, size, limit=self._limit(cursor), mark=mark
             )
             return folders.add(cursor, str(worksheet), found.id, found.received, b"")
 
@@ -160,10 +161,10 @@ class Files:
         except FolderError as error:
             flask.abort(409, str(error))
 
-    @property
-    def _limit(self) -> int:
+    def _limit(self, cursor: Cursor) -> int:
         """Bytes that a folder of who asks may have."""
-        return self._settings.limits_of(flask.g.kind).folder
+        usual = self._settings.limits_of(flask.g.kind)
+        return limits.of_person(cursor, usual, flask.g.account).folder
 
 
 def _permission(cursor: Cursor, worksheet: uuid.UUID) -> Permission:
