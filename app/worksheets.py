@@ -219,17 +219,17 @@ def missing(
 ) -> list[Missing]:
     """What a viewer lacks up to seq `up_to` of the `latest` session, by session start.
 
-    A newcomer lacks the frames of each cell's latest run. One that has `session` up to the
-    seq `after` lacks the rest of that session, whole, then of every later session the
-    frames of each cell's latest run.
+    A newcomer lacks the frames of each cell's latest run, also of a cell that was never saved.
+    One that has `session` up to the seq `after` lacks the rest of that session, whole, then of
+    every later session the frames of each cell's latest run.
     """
     cursor.execute(
         """
         SELECT latest.session::text, array_agg(latest.id::text)
         FROM (SELECT DISTINCT ON (runs.cell) runs.id, runs.session
-              FROM runs JOIN cells ON cells.id = runs.cell AND cells.worksheet = runs.worksheet
-                                      AND NOT cells.deleted
-              WHERE runs.worksheet = %(worksheet)s
+              FROM runs LEFT JOIN cells
+                   ON cells.id = runs.cell AND cells.worksheet = runs.worksheet
+              WHERE runs.worksheet = %(worksheet)s AND cells.deleted IS NOT TRUE
               ORDER BY runs.cell, runs.queued DESC, runs.id) AS latest
         JOIN sessions ON sessions.id = latest.session
         WHERE sessions.id IS DISTINCT FROM %(session)s AND sessions.started >=

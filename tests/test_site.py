@@ -12,6 +12,7 @@ from app.wire.messages_pb2 import (
     Attach,
     Cancel,
     Complete,
+    End,
     Execute,
     Finished,
     InputReply,
@@ -316,6 +317,19 @@ def test_a_page_that_comes_back_gets_the_rest_once(person: SignedIn, page: Page)
     assert newcomer.printed(run) == EXPECTED
     back.close()
     newcomer.close()
+
+
+def test_a_run_of_a_cell_that_was_never_saved_is_not_lost(person: SignedIn, page: Page) -> None:
+    run = page.start("print(6*7)", cell=str(uuid.uuid4()))
+    page.finish(run)
+    page.send(end=End())
+    page.until_state(State.DEAD)
+    page.close()
+    later = Page(person, page.worksheet)
+    assert later.finish(run).status == Finished.OK
+    queued = next(frame.queued for frame in later.frames() if frame.run == run)
+    assert (queued.code, later.printed(run)) == ("print(6*7)", "42\n")
+    later.close()
 
 
 def test_two_pages_see_the_same(person: SignedIn, page: Page) -> None:
