@@ -19,7 +19,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, commands, layout, limit_commands, people_commands
+from app import accounts, commands, layout, limit_commands, people_commands, words
 from app import settings as settings_file
 from app.balance import Load
 from app.browsers import Browsers
@@ -76,6 +76,7 @@ log = logging.getLogger("salvus")
 def prepared() -> Settings:
     """The settings, and the folders they name. Raises SettingsError, CannotStart."""
     settings = settings_file.read()
+    words.of_site(settings)  # a catalogue that can't be read is said at once
     locations.make_all(settings)
     return settings
 
@@ -226,6 +227,7 @@ class Site:
             course=condition.course,
             standing=self._standing,
             tokens=self._tokens,
+            words=words.of_site(settings),
         )
         self._renewal = Renewal(settings=settings, renewed=lambda: None)
         self._sage: SageRole | None = None

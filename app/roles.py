@@ -24,6 +24,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "alive": ANYBODY,
     "static": ANYBODY,
     "service_worker": ANYBODY,
+    "words": ANYBODY,
     "service": ANYBODY,  # it looks itself at who asks
     "status": ADMINISTRATORS | {TOOL},
     "status_course": ADMINISTRATORS | {TOOL},

@@ -106,6 +106,10 @@ HOST_NAME = Rule("a host name, or empty", lambda value: not value or is_host_nam
 NETWORK = Rule(
     'a network of IPv4, as "10.77.0.0/24"', lambda value: "/" in value and is_network(value)
 )
+LANGUAGE = Rule(
+    'the name of a language, as "de" or "pt_BR"',
+    lambda value: bool(re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", value)),
+)
 COUNT = between(1, 100)
 KINDS = ("owner", "administrator", "teacher", "member", "guest", "anonymous")  # of users
 
@@ -141,6 +145,8 @@ class Site:
     host: str = key("", HOST_NAME)
     data_dir: str = key("")
     title: str = key("Salvus")
+    language: str = key("en", LANGUAGE)
+    translations: str = key("")
 
 
 @dataclass(frozen=True)

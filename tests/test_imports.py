@@ -17,6 +17,7 @@ PLAIN_SIDE = ("app.sage.files", "app.sage.splitter", "app.sage.display", "app.sa
 ALLOWED: dict[str, tuple[str, ...]] = {
     "app/settings.py": (),
     "app/assets.py": ("app.settings",),
+    "app/words.py": ("app.settings",),
     "app/green.py": (),
     "app/db.py": (),
     "app/cache.py": (),
@@ -125,7 +126,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                  "app.worksheets", "app.browsers", "app.db", "app.delivery", "app.downloads",
                  "app.evaluations", "app.merging", "app.nodes", "app.texts",
                  "app.quantities", "app.servers", "app.sessions",
-                 "app.settings", "app.token", "app.wire"),
+                 "app.settings", "app.token", "app.wire", "app.words"),
     "monitor/": ("monitor", "app.balance", "app.settings", "app.db", "app.cache", "app.quantities",
                  "app.skew"),
     "supervisor/": ("supervisor", "app.assets", "app.layout", "app.listener", "app.settings",

@@ -8,7 +8,7 @@ from typing import Any
 import flask
 from flask.testing import FlaskClient
 
-from app import accounts
+from app import accounts, words
 from app.accounts import Origin
 from app.browsers import Browsers
 from app.cache import Cache
@@ -72,6 +72,7 @@ class WebApp:
             course=lambda hours: {},
             standing=self.standing,
             tokens=self.tokens,
+            words=words.of_site(self.settings),
         )
 
     def client(self) -> FlaskClient:

@@ -20,6 +20,7 @@ from app.web import (
     exchange,
     guide,
     history,
+    languages,
     metrics,
     notices,
     pages,
@@ -40,6 +41,7 @@ from app.web.socket import Sockets
 from app.web.standing import Standing
 from app.web.status import Snapshot
 from app.web.visits import Visits
+from app.words import Words
 
 
 def create_app(
@@ -54,6 +56,7 @@ def create_app(
     course: Callable[[float], dict[str, Any]],
     standing: Standing,
     tokens: Tokens,
+    words: Words,
 ) -> flask.Flask:
     """The Flask application."""
     app = flask.Flask(
@@ -76,6 +79,7 @@ def create_app(
     app.before_request(access.check)
     app.jinja_env.globals["may"] = _may
     app.jinja_env.filters["browser_name"] = browser_name
+    languages.register(app, words=words)
     static_files.register(app)
     pages.register(app, settings=settings)
     documents.register(app, database=database)

@@ -22,6 +22,7 @@ from app.token import Tokens
 from app.web.cookies import Cookies, origin, redirect
 from app.web.origins import SAFE_METHODS, is_same_origin
 
+OPEN = ("alive", "static", "service_worker", "words")  # to all, without a look at the database
 SEEN_LIMIT = 10_000  # cookies remembered
 FORBIDDEN = "Your account does not allow this. An administrator of the site may change that."
 
@@ -45,7 +46,7 @@ class Access:
     def check(self) -> ResponseReturnValue | None:
         """Before each request: find who asks, or answer instead of the page."""
         request, endpoint = flask.request, flask.request.endpoint or ""
-        if endpoint in ("alive", "static", "service_worker"):  # without a look at the database
+        if endpoint in OPEN:
             return None
         if self._is_tool(request) and roles.may_open(roles.TOOL, endpoint):
             _set(Account("", "owner"))

@@ -34,7 +34,7 @@ export async function keepPage() {
     await navigator.serviceWorker.register("/service-worker.js")
     const { active } = await navigator.serviceWorker.ready
     const assets = performance.getEntriesByType("resource").map(({ name }) => name)
-    active.postMessage({ page: location.href, assets: assets.filter(name => name.startsWith(`${location.origin}/static/`)) })
+    active.postMessage({ page: location.href, assets: assets.filter(name => name.startsWith(`${location.origin}/`)) })
   } catch {
     // it works without, only not offline
   }

@@ -10,7 +10,7 @@ const SHEETS = "salvus-sheets" // of kept_sheet.js
 const SOON = 400 // ms
 const MOST_PAGES = 50
 const RELEASES = 2 // whose static files are kept: pages of the one before may be open
-const ASSET = /^\/static\/([0-9a-f]{12})\//
+const ASSET = /^\/(static|words)\/[0-9a-f]{12}[/.]/
 const SHEET = /^\/w\/[0-9a-f-]{36}$/
 
 addEventListener("install", () => skipWaiting())
@@ -76,8 +76,9 @@ async function keepPage(request, response) {
 /** Forget the files of releases before the latest ones. */
 async function prune(kept) {
   const keys = await kept.keys()
-  const release = key => new URL(key.url).pathname.match(ASSET)[1]
-  const latest = [...new Set(keys.map(release).reverse())].slice(0, RELEASES)
+  const release = key => new URL(key.url).pathname.match(ASSET)[0] // a catalogue has its own
+  const all = [...new Set(keys.map(release).reverse())]
+  const latest = ["/static", "/words"].flatMap(kind => all.filter(one => one.startsWith(kind)).slice(0, RELEASES))
   for (const key of keys) if (!latest.includes(release(key))) await kept.delete(key)
 }
 

@@ -2,15 +2,16 @@
 
 import { courseOf, total, totalLoad } from "./course.js"
 import { plot, spark } from "./plot.js"
+import { t } from "./words.js"
 
 const PAGE_PAUSE = 5000
 const COURSE_PAUSE = 15000
 const TOTALS = [
-  ["CPU, all services", "%", course => total(course, "percent_cpu")],
-  ["Memory, all services", "B", course => total(course, "resident_size")],
-  ["Sage sessions", "", course => total(course, "sessions")],
-  ["Open pages", "", course => total(course, "browsers")],
-  ["Load of all hosts", "", totalLoad],
+  [t("CPU, all services"), "%", course => total(course, "percent_cpu")],
+  [t("Memory, all services"), "B", course => total(course, "resident_size")],
+  [t("Sage sessions"), "", course => total(course, "sessions")],
+  [t("Open pages"), "", course => total(course, "browsers")],
+  [t("Load of all hosts"), "", totalLoad],
 ]
 
 const connection = document.querySelector("#connection")
@@ -32,7 +33,7 @@ section.querySelector(".hours").addEventListener("click", event => {
 
 async function takePage() {
   const answer = await fetch("/status", { headers: { Accept: "text/html" } })
-  if (!answer.ok) throw new Error(`the server answers ${answer.status}`)
+  if (!answer.ok) throw new Error(t("the server answers {status}", answer))
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
   for (const part of document.querySelectorAll("[data-live]")) {
     const news = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
@@ -78,7 +79,7 @@ async function repeat(take, pause) {
       await take()
       connection.textContent = ""
     } catch (error) {
-      connection.textContent = `not up to date: ${error.message}`
+      connection.textContent = t("not up to date: {why}", { why: error.message })
     }
     await new Promise(resolve => setTimeout(resolve, pause))
     while (document.hidden) {

@@ -1,0 +1,22 @@
+// What the page says, in the language of the site. English stands in the sources, so its pages
+// load no catalogue; in others a script before us has one (app/words.py).
+
+const { texts = {}, form = count => Number(count !== 1) } = globalThis.salvusWords ?? {}
+
+/** The language in which dates and figures are written. */
+export const LOCALE = document.documentElement.lang.replace(/^(en)?$/, "en-GB")
+
+/** `text` with `values` at its places {name}. */
+export function t(text, values = {}) {
+  return filled(texts[text]?.[0] ?? text, values)
+}
+
+/** The same for `count` things, which the texts have as {count}. */
+export function tn(one, many, count, values = {}) {
+  const found = texts[one]?.[form(count)] ?? (count === 1 ? one : many)
+  return filled(found, { count, ...values })
+}
+
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place)
+}
