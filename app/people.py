@@ -6,6 +6,7 @@ log by the same transaction.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +17,21 @@ from app import accounts, audit
 
 PERSON = """
     SELECT id::text, name, role, coalesce(login, ''), created, disabled, disabled_because,
-           (SELECT max(seen) FROM sign_ins WHERE account = accounts.id),
+           greatest((SELECT max(seen) FROM sign_ins WHERE account = accounts.id),
+                    (SELECT time FROM audit WHERE actor = accounts.id::text
+                     ORDER BY id DESC LIMIT 1)),
            (SELECT count(*) FROM worksheets WHERE account = accounts.id),
            (SELECT count(*) FROM sessions WHERE account = accounts.id::text AND ended IS NULL)
     FROM accounts
 """
+
+
+STATES = {
+    "disabled": "disabled IS NOT NULL",
+    "signed in": "EXISTS (SELECT FROM sign_ins WHERE account = accounts.id AND expires > now())",
+    "computing": "EXISTS (SELECT FROM sessions WHERE account = accounts.id::text"
+    " AND ended IS NULL)",
+}
 
 
 class LastOwner(Exception):
@@ -36,7 +47,7 @@ class Person:
     created: datetime
     disabled: datetime | None
     disabled_because: str
-    seen: datetime | None  # None: is signed in nowhere
+    seen: datetime | None  # last, to the hour; None: never
     worksheets: int
     sessions: int  # that run now
 
@@ -47,10 +58,55 @@ class Person:
         }
 
 
-def everybody(cursor: Cursor) -> list[Person]:
-    """All people, by name."""
-    cursor.execute(PERSON + "ORDER BY lower(name), id")
+@dataclass(frozen=True)
+class Usage:
+    """What somebody has taken up."""
+
+    files: int = 0  # bytes, in the folders of all worksheets
+    runs: int = 0  # of the last day ...
+    seconds: float = 0.0  # ... for which they computed
+
+
+def everybody(
+    cursor: Cursor, *, words: str = "", role: str = "", state: str = "",
+    limit: int | None = None, skip: int = 0,
+) -> list[Person]:  # fmt: skip
+    """People by name. `words`: each of them is in the name, the login or the e-mail, or the id
+    begins so; `state`: one of STATES."""
+    cursor.execute(
+        PERSON
+        + f"""
+        WHERE {STATES.get(state, "true")} AND (%(role)s = '' OR role = %(role)s)
+              AND NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) AS word
+                              WHERE strpos(lower(concat_ws(' ', name, login, email)), word) = 0
+                                    AND NOT starts_with(id::text, word))
+        ORDER BY lower(name), id LIMIT %(limit)s OFFSET %(skip)s
+        """,
+        {"role": role, "words": words.replace("\0", "").lower().split(), "limit": limit,
+         "skip": skip},
+    )  # fmt: skip
     return [Person(*row) for row in cursor.fetchall()]
+
+
+def usage(cursor: Cursor, accounts: list[str]) -> dict[str, Usage]:
+    """What each of them has taken up."""
+    cursor.execute(
+        """
+        SELECT worksheets.account::text,
+               coalesce(sum((SELECT sum(size) FROM files
+                             WHERE worksheet = worksheets.id AND complete)), 0)::bigint,
+               coalesce(sum(lately.runs), 0)::integer, coalesce(sum(lately.seconds), 0)::float
+        FROM worksheets, LATERAL (
+            SELECT count(*) AS runs,
+                   sum(extract(epoch FROM coalesce(finished, now()) - started)) AS seconds
+            FROM runs WHERE worksheet = worksheets.id AND queued > now() - interval '1 day'
+        ) AS lately
+        WHERE worksheets.account = ANY(%s::uuid[]) GROUP BY worksheets.account
+        """,
+        (accounts,),
+    )
+    found = {account: Usage(*rest) for account, *rest in cursor.fetchall()}
+    return {account: found.get(account, Usage()) for account in accounts}
 
 
 def person(cursor: Cursor, account: str) -> Person | None:
@@ -69,6 +125,14 @@ def find(cursor: Cursor, who: str) -> list[Person]:
     )
     found = [Person(*row) for row in cursor.fetchall()] if who else []
     return found[:1] if found and found[0].login.lower() == who.lower() else found
+
+
+def is_id(who: str) -> bool:
+    """Whether it is an account's whole id, also that of one that is gone."""
+    try:
+        return str(uuid.UUID(who)) == who
+    except ValueError:
+        return False
 
 
 def set_role(cursor: Cursor, account: str, role: str, *, actor: str) -> None:

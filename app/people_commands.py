@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
 from typing import IO
 
 import click
@@ -12,6 +14,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from app import accounts, audit, join_codes, people, roles, takeout
 from app.db import Database
+from app.moments import Moment
+from app.quantities import size
 from app.settings import Settings
 
 Connect = Callable[[], tuple[Settings, Database, str]]
@@ -49,21 +53,33 @@ def changing(database: Database) -> Iterator[Cursor]:
 
 def _people(connect: Connect) -> click.Command:
     @click.command("people")
+    @click.argument("words", nargs=-1)
+    @click.option("--role", type=click.Choice(roles.ROLES), default=None, help="Only these.")
+    @click.option("--state", type=click.Choice(list(people.STATES)), default=None,
+                  help="Only who is so now.")  # fmt: skip
     @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-    def listed(as_json: bool) -> None:
-        """List people, whom they are and when they were last here."""
+    def listed(words: tuple[str, ...], role: str | None, state: str | None, as_json: bool) -> None:
+        """List people, what they have and when they were last here.
+
+        With WORDS those in whose name, login or e-mail each of them is.
+        """
         _, database, _ = connect()
         with database.reading() as cursor:
-            found = people.everybody(cursor)
+            found = people.everybody(cursor, words=" ".join(words), role=role or "",
+                                     state=state or "")  # fmt: skip
+            usage = people.usage(cursor, [one.id for one in found])
         if as_json:
-            click.echo(json.dumps([one.as_json() for one in found], indent=2))
+            rows = [one.as_json() | asdict(usage[one.id]) for one in found]
+            click.echo(json.dumps(rows, indent=2))
             return
         for one in found:
             seen = one.seen.strftime("%Y-%m-%d %H:%M") if one.seen else "never"
             state = "disabled" if one.disabled else f"last here {seen}"
+            used = usage[one.id]
             click.echo(
                 f"{one.id[:8]}  {one.role:13}  {one.login or '–':20}  {one.name:30}  "
-                f"{one.worksheets:4} worksheets  {state}"
+                f"{one.worksheets:4} worksheets  {size(used.files):>10}  "
+                f"{one.sessions:3} sessions  {used.runs:5} runs in a day  {state}"
             )
 
     return listed
@@ -155,7 +171,7 @@ def _reset(connect: Connect) -> click.Command:
 def _role(connect: Connect) -> click.Command:
     @click.command("role")
     @click.argument("who")
-    @click.argument("role", type=click.Choice(roles.ROLES))
+    @click.argument("role", type=click.Choice(roles.LASTING))
     def change(who: str, role: str) -> None:
         """Give WHO another role. Open pages are loaded anew."""
         _, database, _ = connect()
@@ -253,15 +269,33 @@ def _export(connect: Connect) -> click.Command:
 
 def _audit(connect: Connect) -> click.Command:
     @click.command("audit")
-    @click.option("--who", default="", help="Only of this person.")
-    @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
-    def shown(who: str, limit: int) -> None:
-        """Show the log of sign-ins and administration, the latest last."""
+    @click.option("--person", "--who", default="", metavar="WHO",
+                  help="Only what this person did, or was done to them.")  # fmt: skip
+    @click.option("--kind", type=click.Choice(audit.KINDS), default=None, help="Only these.")
+    @click.option("--since", type=Moment(), help="10min, 2h, 7d ago; or a time.")
+    @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000),
+                  help="At most so many lines.")  # fmt: skip
+    @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+    def shown(
+        person: str, kind: str | None, since: datetime | None, limit: int, as_json: bool
+    ) -> None:
+        """Show the log of sign-ins and administration, the latest last.
+
+        A person who is deleted is known by their id only.
+        """
         _, database, _ = connect()
         with database.reading() as cursor:
-            account = find_person(cursor, who).id if who else ""
-            found = audit.entries(cursor, account=account, limit=limit)
-        for one in reversed(found):
+            account = person
+            if person and not people.is_id(person):
+                account = find_person(cursor, person).id
+            found = audit.entries(
+                cursor, account=account, kind=kind or "", since=since, limit=limit
+            )
+        found.reverse()
+        if as_json:
+            click.echo(json.dumps([one.as_json() for one in found], indent=2))
+            return
+        for one in found:
             words = " ".join(filter(None, (one.actor, one.action, one.subject, one.detail)))
             where = f" from {one.address}" if one.address else ""
             click.echo(f"{one.time:%Y-%m-%d %H:%M:%S}  {words}{where}")

@@ -19,6 +19,7 @@ PEOPLE = MEMBERS | {"guest"}
 ANYBODY = PEOPLE | {STRANGER, TOOL}
 
 ROLES = ("owner", "administrator", "teacher", "member", "guest")  # the mightiest first
+LASTING = ROLES[:4]  # a guest's account ends with its sign-in, so nobody is made one
 
 ROUTES: dict[str, frozenset[str]] = {
     "alive": ANYBODY,
@@ -29,6 +30,10 @@ ROUTES: dict[str, frozenset[str]] = {
     "status": ADMINISTRATORS | {TOOL},
     "status_course": ADMINISTRATORS | {TOOL},
     "metrics": ADMINISTRATORS | {TOOL},
+    "administration": ADMINISTRATORS,
+    "person": ADMINISTRATORS,
+    "export_person": ADMINISTRATORS,  # whose, is looked at there, as of all that is done to people
+    "audit_log": ADMINISTRATORS,
     "notices": frozenset((TOOL,)),
     "end_session": frozenset((TOOL,)),
     # Worksheets

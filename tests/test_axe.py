@@ -48,11 +48,21 @@ def address(site: RunningSite, path: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/worksheets", "/worksheets?trash=1", "/account", "/status", "/nowhere", "/cell"]
-)
+    "path",
+    ["/worksheets", "/worksheets?trash=1", "/account", "/status", "/nowhere", "/cell",
+     "/administration", "/administration/audit"],
+)  # fmt: skip
 def test_pages(view: BrowserContext, site: RunningSite, path: str) -> None:
     tab = view.new_page()
     tab.goto(address(site, path))
+    check(tab)
+
+
+def test_the_page_of_a_person(view: BrowserContext, site: RunningSite) -> None:
+    tab = view.new_page()
+    tab.goto(address(site, "/administration"))
+    tab.get_by_role("link", name="Owner").click()
+    expect(tab.get_by_role("heading", name="Owner")).to_be_visible()
     check(tab)
 
 

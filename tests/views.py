@@ -56,6 +56,8 @@ def _show_all(site: RunningSite, browser: Browser) -> None:
         "share": (f"{worksheet}/share", _nothing),
         "account": ("/account", _nothing),
         "status": ("/status", _nothing),
+        "administration": ("/administration", _nothing),
+        "audit-log": ("/administration/audit", _nothing),
     }
     for size in SIZES:
         for scheme in ("light", "dark"):

@@ -16,6 +16,7 @@ from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.token import Tokens
 from app.web import (
+    audit_log,
     documents,
     exchange,
     guide,
@@ -31,6 +32,7 @@ from app.web import (
 )
 from app.web.access import Access
 from app.web.account import AccountPage
+from app.web.administration import Administration
 from app.web.agents import browser_name
 from app.web.cookies import Cookies
 from app.web.files import Files
@@ -96,6 +98,8 @@ def create_app(
         passwords=passwords,
         check_pages=standing.check,
     ).register(app)
+    Administration(settings=settings, database=database).register(app)
+    audit_log.register(app, database=database)
     Files(database=database, sessions=sessions, settings=settings).register(app)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)

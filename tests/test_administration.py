@@ -1,0 +1,283 @@
+"""What administrators see and do, at the pages and at the command line; the database is real."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app import audit, documents, people, people_commands, roles
+from app.db import Database
+from tests.web_app import WebApp
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def web(database: Database, tmp_path: Path) -> WebApp:
+    return WebApp(database, tmp_path)
+
+
+@pytest.fixture
+def run(web: WebApp) -> Run:
+    """A command, as an operator gives it."""
+    known = {
+        command.name: command
+        for command in people_commands.commands(
+            lambda: (web.settings, web.database, "http://site")
+        )
+    }
+
+    def act(name: str, *arguments: str) -> Result:
+        return CliRunner().invoke(known[name], arguments)
+
+    return act
+
+
+def address(account: str, act: str = "") -> str:
+    return f"/administration/people/{account}" + (f"/{act}" if act else "")
+
+
+def note(web: WebApp, action: str, actor: str, subject: str = "", age: str = "0 s") -> None:
+    with web.database.transaction() as cursor:
+        audit.note(cursor, actor=actor, action=action, subject=subject)
+        cursor.execute(
+            "UPDATE audit SET time = now() - %s::interval"
+            " WHERE id = (SELECT max(id) FROM audit)",
+            (age,),
+        )
+
+
+def lines(web: WebApp) -> list[tuple[str, str, str, str]]:
+    """The audit log, oldest first: actor, action, subject, detail."""
+    with web.database.reading() as cursor:
+        found = audit.entries(cursor)
+    return [(one.actor, one.action, one.subject, one.detail) for one in reversed(found)]
+
+
+def run_of(web: WebApp, account: str, *, seconds: float, age: str = "1 hour") -> None:
+    with web.database.transaction() as cursor:
+        worksheet = documents.create(cursor, account)
+        cursor.execute(
+            "INSERT INTO runs (id, session, worksheet, cell, code, queued, started, finished)"
+            " SELECT gen_random_uuid(), gen_random_uuid(), %s, gen_random_uuid(), '', at, at,"
+            " at + make_interval(secs => %s) FROM (SELECT now() - %s::interval AS at) AS moment",
+            (worksheet, seconds, age),
+        )
+
+
+# --- People ------------------------------------------------------------------------
+
+
+def test_people_are_searched_and_paged(web: WebApp) -> None:
+    client, _ = web.person("administrator", "Ada")
+    for number in range(60):
+        web.person("member", f"Person {number:02}")
+    first = client.get("/administration").text
+    assert "Person 48" in first
+    assert "Person 49" not in first
+    rest = client.get("/administration?words=person&page=1").text
+    assert ("Person 49" in rest, "Person 50" in rest, "Person 59" in rest) == (False, True, True)
+    found = client.get("/administration?words=PERSON+07").text
+    assert ("Person 07" in found, "Person 08" in found) == (True, False)
+    assert "Person 07" not in client.get("/administration?role=teacher").text
+    assert "Nobody is like that." in client.get("/administration?state=computing").text
+    assert client.get("/administration?page=-1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "words", ["%", "_", "'", "\\", "nobody", "\0", "' OR true --", "<script>alert(1)</script>"]
+)
+def test_what_is_searched_for_is_text(web: WebApp, words: str) -> None:
+    client, _ = web.person("administrator", "Ada")
+    answer = client.get("/administration", query_string={"words": words})
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
+    found = "Nobody is like that." not in answer.text
+    assert found == (words.strip("\0") == "")
+
+
+def test_a_page_of_people_tells_what_they_use(web: WebApp) -> None:
+    client, _ = web.person("administrator")
+    _, account = web.person("member", "Emmy")
+    run_of(web, account, seconds=90)
+    run_of(web, account, seconds=30)
+    run_of(web, account, seconds=500, age="2 days")
+    for path in ("/administration", address(account)):
+        assert "2 (2 min 0 s)" in client.get(path).text
+
+
+def test_who_may_look(web: WebApp) -> None:
+    _, account = web.person("member")
+    paths = ("/administration", address(account), "/administration/audit")
+    for role in roles.ROLES:
+        client, _ = web.person(role)
+        for path in paths:
+            allowed = role in roles.ADMINISTRATORS
+            assert client.get(path).status_code == (200 if allowed else 403)
+        home = client.get("/account").text
+        assert ('href="/administration"' in home) == (role in roles.ADMINISTRATORS)
+    nowhere = client.get(address(str(uuid.uuid4())))
+    assert nowhere.status_code == 403
+    owner, _ = web.person("owner")
+    assert owner.get(address(str(uuid.uuid4()))).status_code == 404
+
+
+# --- Data --------------------------------------------------------------------------
+
+
+def test_data_are_exported_of_whom_one_governs(web: WebApp) -> None:
+    client, actor = web.person("administrator", "Ada")
+    _, account = web.person("member", "Emmy")
+    with web.database.transaction() as cursor:
+        documents.create(cursor, account, "Rings")
+    answer = client.get(address(account, "export"))
+    archive = zipfile.ZipFile(io.BytesIO(answer.data))
+    assert any("Rings" in name for name in archive.namelist())
+    assert lines(web) == [("Ada", "exported the account", "Emmy", "")]
+    _, owner = web.person("owner")
+    for other in (owner, actor):
+        assert client.get(address(other, "export")).status_code == 403
+        assert "Download all of it" not in client.get(address(other)).text
+
+
+# --- The audit log -----------------------------------------------------------------
+
+
+@pytest.fixture
+def noted(web: WebApp) -> tuple[str, str]:
+    """Two people, and what they did."""
+    _, ada = web.person("member", "Ada")
+    _, emmy = web.person("member", "Emmy")
+    note(web, "signed in", ada, age="3 days")
+    note(web, "signed in", emmy, age="1 day")
+    note(web, "disabled", "operator", ada, age="2 h")
+    return ada, emmy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ((), ["Ada signed in", "Emmy signed in", "operator disabled Ada"]),
+        (("--kind", "sign-ins"), ["Ada signed in", "Emmy signed in"]),
+        (("--kind", "administration"), ["operator disabled Ada"]),
+        (("--since", "36h"), ["Emmy signed in", "operator disabled Ada"]),
+        (("--person", "ada"), ["Ada signed in", "operator disabled Ada"]),
+        (("--who", "Emmy"), ["Emmy signed in"]),
+        (("--person", "ada", "--kind", "sign-ins", "--since", "1h"), []),
+        (("--limit", "1"), ["operator disabled Ada"]),
+    ],
+)
+def test_the_log_at_the_command_line(
+    noted: tuple[str, str], run: Run, arguments: tuple[str, ...], shown: list[str]
+) -> None:
+    result = run("audit", *arguments)
+    assert result.exit_code == 0, result.output
+    assert [line[21:] for line in result.output.splitlines()] == shown
+    entries = json.loads(run("audit", "--json", *arguments).output)
+    assert [" ".join(filter(None, (one["actor"], one["action"], one["subject"])))
+            for one in entries] == shown  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--person", "nobody"), "nobody is called nobody"),
+        (("--since", "yesterday"), "expected how long ago, as 30s, 10min, 2h or 7d"),
+        (("--kind", "murders"), "'murders' is not one of 'sign-ins', 'administration'"),
+    ],
+)
+def test_mistakes_at_the_command_line(
+    run: Run, arguments: tuple[str, ...], complaint: str
+) -> None:
+    result = run("audit", *arguments)
+    assert result.exit_code != 0
+    assert complaint in result.output
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({}, 3),
+        ({"kind": "sign-ins"}, 2),
+        ({"kind": "administration"}, 1),
+        ({"who": "Ada"}, 2),
+        ({"who": "nobody"}, 0),
+        ({"since": "2999-01-01"}, 0),
+        ({"since": "2020-01-01"}, 3),
+        ({"since": "soon"}, 3),
+        ({"kind": "murders", "before": "x"}, 3),
+    ],
+)
+def test_the_log_as_a_page(
+    web: WebApp, noted: tuple[str, str], query: dict[str, str], shown: int
+) -> None:
+    client, _ = web.person("administrator")
+    text = client.get("/administration/audit", query_string=query).text
+    assert text.count('data-label="Did what"') == shown
+
+
+def test_the_log_is_paged(web: WebApp) -> None:
+    client, actor = web.person("administrator")
+    for number in range(130):
+        note(web, f"did number {number}", actor)
+    first = client.get("/administration/audit").text
+    assert ("number 129<" in first, "number 30<" in first, "number 29<" in first) == (
+        True, True, False,
+    )  # fmt: skip
+    older = first.partition("Older lines")[0].rpartition('href="')[2].partition('"')[0]
+    second = client.get(older.replace("&amp;", "&")).text
+    assert ("number 29<" in second, "number 30<" in second, "Older lines" in second) == (
+        True, False, False,
+    )  # fmt: skip
+
+
+def test_who_is_gone_is_found_in_the_log_by_id(
+    web: WebApp, noted: tuple[str, str], run: Run
+) -> None:
+    account = noted[0]
+    with web.database.transaction() as cursor:
+        people.delete(cursor, account, actor=audit.OPERATOR)
+    assert f"operator deleted the account {account}" in run("audit", "--person", account).output
+    client, _ = web.person("administrator")
+    text = client.get("/administration/audit", query_string={"who": account}).text
+    assert "deleted the account" in text
+    assert "Ada" not in text
+
+
+# --- The command line --------------------------------------------------------------
+
+
+def test_people_at_the_command_line(web: WebApp, run: Run) -> None:
+    web.person("member", "Emmy Noether")
+    web.person("teacher", "Ada Lovelace")
+    assert [one["name"] for one in json.loads(run("people", "--json").output)] == [
+        "Ada Lovelace", "Emmy Noether",
+    ]  # fmt: skip
+    assert "Ada" not in run("people", "noether").output
+    assert "Emmy" not in run("people", "--role", "teacher").output
+    assert run("people", "--state", "disabled").output == ""
+
+
+def test_nobody_is_made_a_guest_whose_data_would_go(web: WebApp, run: Run) -> None:
+    web.person("member", "Emmy")
+    result = run("role", "Emmy", "guest")
+    assert result.exit_code == 2
+    assert "'guest' is not one of" in result.output
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["people", "invite", "join-code", "reset-password", "role", "disable", "enable", "sign-out",
+     "delete", "export-person", "audit"],
+)  # fmt: skip
+def test_every_command_explains_itself(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 4
