@@ -197,7 +197,7 @@ def live_server(cursor: Cursor, worksheet: str, in_use: Sequence[str]) -> str:
     It is one of those `in_use`, or another that was heard of lately.
     """
     cursor.execute(
-        "SELECT server FROM sessions LEFT JOIN sage_servers ON address = server"
+        "SELECT server FROM sessions LEFT JOIN sage_servers ON sage_servers.address = server"
         " WHERE worksheet = %s AND ended IS NULL"
         " AND (server = ANY(%s) OR seen > now() - make_interval(secs => %s))"
         " ORDER BY started DESC LIMIT 1",

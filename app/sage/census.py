@@ -51,7 +51,8 @@ class Census:
                 (self._address,),
             )
             cursor.execute(
-                "SELECT account, count(*) FROM sessions JOIN sage_servers ON address = server"
+                "SELECT account, count(*) FROM sessions"
+                " JOIN sage_servers ON sage_servers.address = server"
                 " WHERE ended IS NULL AND server <> %s"
                 " AND seen > now() - make_interval(secs => %s) GROUP BY account",
                 (self._address, SILENCE),
