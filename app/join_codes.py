@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that look like others
 LENGTH = 8  # 40 bits
-COLUMNS = "code, title, role, seats, used, created, expires"
+COLUMNS = "code, title, role, seats, used, created, expires, coalesce(class::text, '')"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class JoinCode:
     used: int
     created: datetime
     expires: datetime
+    class_: str = ""  # of which whoever joins becomes a member
 
     @property
     def shown(self) -> str:
@@ -39,25 +40,28 @@ def plain(typed: str) -> str:
 
 
 def create(
-    cursor: Cursor, *, seats: int, days: float, role: str = "member", title: str = ""
-) -> JoinCode:
-    """A new code, good for `seats` people within `days`."""
+    cursor: Cursor, *, seats: int, days: float, role: str = "member", title: str = "",
+    class_: str = "",
+) -> JoinCode:  # fmt: skip
+    """A new code, good for `seats` people within `days`; `class_`: of which they become members."""
     code = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
     cursor.execute(
-        "INSERT INTO join_codes (code, title, role, seats, expires)"
-        " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
+        "INSERT INTO join_codes (code, title, role, seats, expires, class)"
+        " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s), nullif(%s, '')::uuid)"
         f" RETURNING {COLUMNS}",
-        (code, title, role, seats, 86400 * days),
+        (code, title, role, seats, 86400 * days, class_),
     )
     row = cursor.fetchone()
     assert row
     return JoinCode(*row)
 
 
-def listed(cursor: Cursor) -> list[JoinCode]:
-    """All that are good still, the newest first."""
+def listed(cursor: Cursor, class_: str = "") -> list[JoinCode]:
+    """All that are good still, or those of a class, the newest first."""
     cursor.execute(
-        f"SELECT {COLUMNS} FROM join_codes WHERE expires > now() ORDER BY created DESC, code"
+        f"SELECT {COLUMNS} FROM join_codes WHERE expires > now()"
+        " AND (%(class)s = '' OR class::text = %(class)s) ORDER BY created DESC, code",
+        {"class": class_},
     )
     return [JoinCode(*row) for row in cursor.fetchall()]
 

@@ -76,6 +76,18 @@ ROUTES: dict[str, frozenset[str]] = {
     "delete_file": PEOPLE,
     "output": ANYBODY,  # empty frames, also below other sites' pages
     "scene": ANYBODY,
+    # Classes; which of them, and as whom, is looked at where it is read
+    "class_list": MEMBERS,
+    "new_class": TEACHERS,
+    "class_page": MEMBERS,
+    "change_class": TEACHERS,
+    "archive_class": TEACHERS,
+    "reopen_class": TEACHERS,
+    "new_class_code": TEACHERS,
+    "revoke_class_code": TEACHERS,
+    "remove_student": TEACHERS,
+    "leave_class": MEMBERS,
+    "join_class": MEMBERS,
     # Coming in and going out
     "sign_in": ANYBODY,
     "sign_in_with_password": ANYBODY,

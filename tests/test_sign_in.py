@@ -216,7 +216,7 @@ def test_codes_are_not_guessed_for_ever(web: WebApp) -> None:
         assert web.client().get("/join/AAAAAAAA").status_code == 404
     assert web.client().get(f"/join/{code.code}").status_code == 429
     form = {"name": "", "login": "guest", "password": PASSWORD}
-    assert web.client().post(f"/join/{code.code}", data=form).status_code == 404
+    assert web.client().post(f"/join/{code.code}", data=form).status_code == 429
 
 
 def test_a_class_comes_from_one_address(web: WebApp) -> None:

@@ -34,9 +34,11 @@ from app.web.access import Access
 from app.web.account import AccountPage
 from app.web.administration import Administration
 from app.web.agents import browser_name
+from app.web.classes import Classes
 from app.web.cookies import Cookies
 from app.web.files import Files
 from app.web.forwarded import Forwarded
+from app.web.invited import Codes
 from app.web.sign_in import SignIn
 from app.web.sign_in_with import SignInWith
 from app.web.socket import Sockets
@@ -69,14 +71,18 @@ def create_app(
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
     cookies, passwords = Cookies(settings), Passwords()
+    codes = Codes(database=database, tries=settings.sign_in.attempts_per_address)
     sign_in = SignIn(
         settings=settings,
         database=database,
         cookies=cookies,
         passwords=passwords,
+        codes=codes,
         check_pages=standing.check,
     )
-    sign_in_with = SignInWith(settings=settings, database=database, cookies=cookies)
+    sign_in_with = SignInWith(
+        settings=settings, database=database, cookies=cookies, codes=codes
+    )
     access = Access(database=database, cookies=cookies, tokens=tokens, ask=sign_in.ask)
     app.before_request(access.check)
     app.jinja_env.globals["may"] = _may
@@ -92,6 +98,7 @@ def create_app(
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)
+    Classes(database=database, codes=codes, check_pages=standing.check).register(app)
     AccountPage(
         settings=settings,
         database=database,

@@ -8,12 +8,14 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, attempts, audit, join_codes, passwords, people
+from app import accounts, attempts, audit, classes, join_codes, passwords, people, roles
 from app.accounts import LoginTaken
+from app.classes import NoClass
 from app.db import Database
 from app.passwords import BadChoice, Passwords
 from app.settings import Settings
 from app.web.cookies import Cookies, origin, redirect
+from app.web.invited import Codes, NotInvited
 from app.web.origins import is_own_path
 
 WRONG = "No account has this name and this password."
@@ -30,10 +32,12 @@ class SignIn:
         database: Database,
         cookies: Cookies,
         passwords: Passwords,
+        codes: Codes,
         check_pages: Callable[[], None],
     ) -> None:
         """`check_pages`: cut off open pages whose sign-in is over."""
         self._settings = settings.sign_in
+        self._codes = codes
         self._database = database
         self._cookies = cookies
         self._passwords = passwords
@@ -120,59 +124,51 @@ class SignIn:
 
     def join(self, token: str) -> ResponseReturnValue:
         """The form of who was invited, or has the code of a class."""
-        with self._database.transaction() as cursor:
-            invited = accounts.link(cursor, token, "join") is not None
-            wait = 0.0 if invited else self._wait_for_code(cursor)
-            code = None if invited or wait else join_codes.find(cursor, token)
-            if code is not None:
-                attempts.forget(cursor, _codes_subject())  # a class comes from one address
+        wait = self._codes.wait_seconds(token)
         if wait:
             return flask.render_template("join_code.html", error=_later(wait)), 429
+        with self._database.transaction() as cursor:
+            invited = accounts.link(cursor, token, "join") is not None
+            code = None if invited else self._codes.find(cursor, token)
         if not invited and code is None:
             if len(token) > LONGEST_CODE:
                 flask.abort(404, USED_UP)
             return flask.render_template("join_code.html", error=NO_CODE, code=token), 404
-        return flask.render_template("join.html", token=token, title=code.title if code else "")
+        if code is not None and code.class_ and flask.g.kind in roles.MEMBERS:
+            return flask.render_template("join_class.html", code=code, person=flask.g.person)
+        return flask.render_template("join.html", token=token, code=code)
 
     def join_as(self, token: str) -> ResponseReturnValue:
         form = flask.request.form
         name, login = form.get("name", "").strip(), form.get("login", "").strip()
         where = origin("invitation")
+        wait = self._codes.wait_seconds(token)
+        if wait:
+            flask.abort(429, _later(wait))
         try:
             passwords.check(login, form.get("password", ""))
             hash = self._passwords.hash(form.get("password", ""))
             with self._database.transaction() as cursor:
-                role = self._take_invitation(cursor, token)
+                invited = self._codes.take(cursor, token)
                 account = accounts.create(
-                    cursor, name=name or login, role=role, login=login, password=hash
+                    cursor, name=name or login, role=invited.role, login=login, password=hash
                 )
                 secret = accounts.admit(cursor, account, self._cookies.days, where)
                 audit.note(
-                    cursor, actor=account, action="joined", detail=role,
+                    cursor, actor=account, action="joined", detail=invited.role,
                     address=where.address,
                 )  # fmt: skip
+                if invited.class_:
+                    classes.join(cursor, invited.class_, account)
         except (BadChoice, LoginTaken) as error:
             page = flask.render_template(
                 "join.html", token=token, error=error, name=name, login=login
             )
             return page, 400
-        return self._cookies.give(redirect("/"), secret)
-
-    def _take_invitation(self, cursor: Cursor, token: str) -> str:
-        """Use an invitation up, or a seat of a code; the role that it gives."""
-        link = accounts.link(cursor, token, "join")
-        if link is not None and accounts.use(cursor, token, "join"):
-            return link.role
-        wait = self._wait_for_code(cursor)
-        code = None if wait else join_codes.find(cursor, token)
-        if code is None or not join_codes.take_seat(cursor, token):
-            flask.abort(404, _later(wait) if wait else USED_UP)
-        return code.role
-
-    def _wait_for_code(self, cursor: Cursor) -> float:
-        """Count a try of a code; seconds to wait if this address has had as many as it may."""
-        limit = self._settings.attempts_per_address
-        return attempts.wait_seconds(cursor, {_codes_subject(): limit})
+        except (NotInvited, NoClass):
+            flask.abort(404, USED_UP)
+        led = f"/classes/{invited.class_}" if invited.class_ else "/"
+        return self._cookies.give(redirect(led), secret)
 
     def new_password(self, token: str) -> ResponseReturnValue:
         """The form of who was given a link to choose another password."""
@@ -256,10 +252,6 @@ class SignIn:
 
 def _subject(login: str) -> str:
     return f"account {login.lower()[:100]}"
-
-
-def _codes_subject() -> str:
-    return f"codes {attempts.network(_address())}"
 
 
 def _address() -> str:

@@ -20,12 +20,14 @@ from flask.typing import ResponseReturnValue
 from joserfc.errors import JoseError
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, identities
+from app import accounts, audit, classes, identities
+from app.classes import NoClass
 from app.db import Database
 from app.identities import Flow, Identity, Taken
 from app.settings import Provider, Settings
 from app.web import providers
 from app.web.cookies import Cookies, origin, redirect
+from app.web.invited import Codes, Invited, NotInvited
 from app.web.origins import is_own_path
 from app.web.providers import CONFIGURATION, Known, NoIdentity
 
@@ -92,8 +94,10 @@ class SignInWith:
         settings: Settings,
         database: Database,
         cookies: Cookies,
+        codes: Codes,
     ) -> None:
         self._settings = settings
+        self._codes = codes
         self._database = database
         self._cookies = cookies
         self._cookie = f"salvus-{settings.site.name}-flow"
@@ -126,6 +130,9 @@ class SignInWith:
         """To the provider, to sign in; by an invitation, to join."""
         form = flask.request.form
         wanted = form.get("next", "/")
+        wait = self._codes.wait_seconds(form["invitation"]) if "invitation" in form else 0.0
+        if wait:
+            flask.abort(429, "Too many tries of codes. Wait a quarter of an hour.")
         flow = Flow(
             next=wanted if is_own_path(wanted) else "/", invitation=form.get("invitation", "")
         )
@@ -233,15 +240,21 @@ class SignInWith:
 
     def _joined(self, cursor: Cursor, flow: Flow, said: Identity) -> str:
         """A new account, for who was invited or where everybody may have one. Raises Refusal."""
-        role = "member" if self._settings.sign_in.open else ""
-        invited = accounts.link(cursor, flow.invitation, "join") if flow.invitation else None
-        if invited and accounts.use(cursor, flow.invitation, "join"):
-            role = invited.role
-        if not role:
-            raise Refusal(CLOSED, 403)
-        account = accounts.create(cursor, name=said.name or said.email or "Someone", role=role)
+        try:
+            invited = self._codes.take(cursor, flow.invitation)
+        except NotInvited:
+            if not self._settings.sign_in.open:
+                raise Refusal(CLOSED, 403) from None
+            invited = Invited("member", "")
+        name = said.name or said.email or "Someone"
+        account = accounts.create(cursor, name=name, role=invited.role)
         identities.link(cursor, account, said)
-        _note(cursor, account, "joined", f"{role}, with {self.title(said.provider)}")
+        _note(cursor, account, "joined", f"{invited.role}, with {self.title(said.provider)}")
+        if invited.class_:
+            try:
+                classes.join(cursor, invited.class_, account)
+            except NoClass as error:
+                raise Refusal(str(error), 404) from None
         return account
 
     def _client(self, name: str, provider: Provider, known: Known) -> FlaskOAuth2App:
