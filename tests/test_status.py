@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.quantities import duration, size
 from app.settings import ROOT
-from app.web import metrics, static_files, status
+from app.web import languages, metrics, static_files, status, terms
 from app.web.host_status import hosts_of, services_of
 from app.wire.messages_pb2 import HostReport
+from app.words import Words
 
 RULES = ROOT / "conf" / "prometheus-rules.yml"
 SNAPSHOT: status.Snapshot = {
@@ -75,6 +76,8 @@ def client(snapshot: status.Snapshot) -> FlaskClient:
     folder = str(ROOT / "app" / "templates")
     app = flask.Flask("test", static_folder=None, template_folder=folder)
     app.jinja_env.globals.update(site_title="Salvus", may=lambda endpoint: True)
+    languages.register(app, words=Words())
+    terms.register(app)
     static_files.register(app)
     metrics.register(app, snapshot=lambda: snapshot)
     status.register(app, snapshot=lambda: snapshot, course=lambda hours: {})

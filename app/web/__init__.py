@@ -29,6 +29,7 @@ from app.web import (
     sharing,
     static_files,
     status,
+    terms,
 )
 from app.web.access import Access
 from app.web.account import AccountPage
@@ -88,6 +89,7 @@ def create_app(
     app.jinja_env.globals["may"] = _may
     app.jinja_env.filters["browser_name"] = browser_name
     languages.register(app, words=words)
+    terms.register(app)
     static_files.register(app)
     pages.register(app, settings=settings)
     documents.register(app, database=database)

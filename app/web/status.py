@@ -15,10 +15,12 @@ import flask
 import flask.typing
 
 from app.db import Unavailable
-from app.quantities import duration, size
+from app.words import N_
 
 LONGEST_HOURS = 24 * 366
-HOURS = {0.25: "15 minutes", 1: "hour", 24: "day", 168: "week"}  # that can be plotted
+HOURS = {  # that can be plotted
+    0.25: N_("15 minutes"), 1: N_("hour"), 24: N_("day"), 168: N_("week"),
+}  # fmt: skip
 
 
 class HostStatus(TypedDict, total=False):
@@ -103,8 +105,6 @@ def register(
     course: Callable[[float], dict[str, Any]],
 ) -> None:
     """Add the status page to `app`. `course(hours)` is what it plots; it may raise Unavailable."""
-    app.jinja_env.filters["size"] = size
-    app.jinja_env.filters["duration"] = duration
 
     @app.get("/status")
     def status() -> flask.typing.ResponseReturnValue:
