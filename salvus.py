@@ -19,7 +19,7 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, commands, layout, limit_commands, people_commands, words
+from app import accounts, commands, layout, limit_commands, mining, people_commands, words
 from app import settings as settings_file
 from app.balance import Load
 from app.browsers import Browsers
@@ -212,6 +212,7 @@ class Site:
             servers=self._servers,
             sessions=self._sessions,
             watching=self._overview,
+            suspects=self._suspects,
             reports=self._reports,
             notices=self._notices,
             lag=lambda: self._lag.seconds,
@@ -280,6 +281,11 @@ class Site:
             self._support.stop()
         if self._lock is not None:
             self._lock.release()
+
+    def _suspects(self) -> list[mining.Suspect]:
+        """Who computes without pause. Raises Unavailable."""
+        with self.database.reading() as cursor:
+            return mining.suspects(cursor, self.settings.mining)
 
     def _loads(self) -> dict[str, Load]:
         """Of the site's sage servers. Raises Unavailable."""

@@ -29,6 +29,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "service": ANYBODY,  # it looks itself at who asks
     "status": ADMINISTRATORS | {TOOL},
     "status_course": ADMINISTRATORS | {TOOL},
+    "end_suspect": ADMINISTRATORS,
     "metrics": ADMINISTRATORS | {TOOL},
     "administration": ADMINISTRATORS,
     "person": ADMINISTRATORS,

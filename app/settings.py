@@ -112,6 +112,9 @@ LANGUAGE = Rule(
 )
 COUNT = between(1, 100)
 KINDS = ("owner", "administrator", "teacher", "member", "guest", "anonymous")  # of users
+KINDS_OF_PEOPLE = Rule(
+    "a list of " + ", ".join(KINDS[:-1]), lambda value: set(value) <= set(KINDS[:-1])
+)
 
 
 def is_ip_address(text: str) -> bool:
@@ -258,6 +261,22 @@ def _of_guests(usual: Limits) -> Limits:
 
 
 @dataclass(frozen=True)
+class Mining:
+    """When somebody counts as computing without pause, as who mines coins does."""
+
+    kinds: tuple[str, ...] = key(("guest",), KINDS_OF_PEOPLE)
+    share: float = key(0.9, between(0.05, 1))
+    hours: float = key(3.0, between(0, 1000))
+    within_hours: float = key(4.0, between(0.001, 2000))
+    keep_days: float = key(3.0, between(0.01, 365))
+
+    @property
+    def slice_seconds(self) -> float:
+        """Of the slices of time in which processor time is added up."""
+        return max(1.0, self.hours * 3600 / 18)
+
+
+@dataclass(frozen=True)
 class Embed:
     origins: tuple[str, ...] = key((), EMBEDDERS)
     visits_per_address: int = key(60, between(1, 100_000))
@@ -401,6 +420,7 @@ class Settings:
     sign_in: SignIn = SignIn()
     sage: Sage = Sage()
     limits: Limits = Limits()
+    mining: Mining = Mining()
     embed: Embed = Embed()
     service: Service = Service()
     wire: Wire = Wire()
@@ -515,6 +535,11 @@ def read(path: Path | None = None, environment: Mapping[str, str] | None = None)
     }
     different = {kind: found for kind, found in limits.items() if found != usual}
     found = Settings(**sections, kinds=different, file=str(path), text=text)
+    if found.mining.within_hours < found.mining.hours:
+        raise SettingsError(
+            f"{path}: mining.within_hours = {found.mining.within_hours:g}: expected at least"
+            f" mining.hours, which is {found.mining.hours:g}"
+        )
     hosts = _hosts(tables, found, environment)
     return dataclasses.replace(
         found, hosts=hosts, providers=_providers(named, environment, found.file)

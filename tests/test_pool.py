@@ -12,6 +12,7 @@ import psutil
 
 from app.db import Database
 from app.sage.cgroups import Cgroups
+from app.sage.consumption import Consumption
 from app.sage.keeper import Keeper
 from app.sage.pool import Pool
 from app.sage.protections import Protections
@@ -35,6 +36,7 @@ def test_a_session_asked_for_while_the_zygote_dies_comes_from_the_next_one(
             protections=Protections((), {}, {}),
             cgroups=Cgroups([], {}),
             keeper=Keeper(database),
+            consumption=Consumption(slice_seconds=600),
         )
         pool.start()
         try:

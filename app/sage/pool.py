@@ -26,6 +26,7 @@ import gevent
 from gevent.event import Event
 
 from app.sage.cgroups import Cgroups
+from app.sage.consumption import Consumption
 from app.sage.journal import Journal
 from app.sage.keeper import Folder, Keeper
 from app.sage.places import Claim, Person, Places
@@ -65,6 +66,7 @@ class Pool:
         protections: Protections,
         cgroups: Cgroups,
         keeper: Keeper,
+        consumption: Consumption,
     ) -> None:
         """`address`: of this sage server (host:port), as sessions are recorded with it."""
         self._settings = settings
@@ -72,6 +74,7 @@ class Pool:
         self._protections = protections
         self._cgroups = cgroups
         self._keeper = keeper
+        self._consumption = consumption
         self._folder = settings.sage_folder
         self._journals = self._folder / "journals"
         self._homes = self._folder / "homes"
@@ -417,6 +420,7 @@ class Pool:
             if timeline is not None and timeline.live is session:
                 timeline.live = None
         self._dismiss_substitute(session)
+        self._count_last(session)
         self._places.leave(session.id)
         self._admit()
         self._end_if_unused(session.spawner)
@@ -460,10 +464,32 @@ class Pool:
                         session.folder.look_if_long_ago()
                     if session.busy or session.is_watched or count % QUIET_LOOKS == 0:
                         session.look(table)
+                        self._count(session)
                     if not session.busy:
                         self._dismiss_substitute(session)
                 except Exception:
                     log.exception("session %s can't be looked at; it goes on", session.id)
+
+    def _count(self, session: Session) -> None:
+        """Have what a session has used written down."""
+        if session.journal is not None:
+            self._consumption.note(
+                session=session.id,
+                account=session.journal.opened.account,
+                cpu_seconds=session.cpu_seconds,
+                now=time.time(),
+            )
+
+    def _count_last(self, session: Session) -> None:
+        """What it has used since the last look, as far as its control group tells."""
+        try:
+            used = session.group.cpu_seconds() if session.group is not None else None
+        except (OSError, KeyError):
+            used = None  # it is gone already
+        if used is not None:
+            session.cpu_seconds = used
+        self._count(session)
+        self._consumption.leave(session.id)
 
     def _watch_upgrades(self) -> None:
         """Replace the zygote when another Sage has been installed, once that has settled."""

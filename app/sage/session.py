@@ -90,6 +90,7 @@ class Session:
         self.group: Group | None = None
         self.folder: Folder | None = None  # keeps the files of its home
         self.substitute: Session | None = None  # answers questions while this one computes
+        self.cpu_seconds = 0.0  # that it had used when it was last looked at
         self._warn_seconds = warn_seconds
         self._send_signal = send_signal
         self._on_end = on_end
@@ -284,6 +285,7 @@ class Session:
         if self._gauge is None or self.journal is None or self.end_reason is not None:
             return
         use = self._use(table)
+        self.cpu_seconds = use.cpu_seconds
         if self.busy or replace(use, seconds=0.0) != self._shown_use:
             self._shown_use = replace(use, seconds=0.0)
             self.journal.change_usage(meters(self.id, use, self.limits))

@@ -29,6 +29,7 @@ from app.web import (
     sharing,
     static_files,
     status,
+    suspects,
     terms,
 )
 from app.web.access import Access
@@ -112,6 +113,7 @@ def create_app(
     Files(database=database, sessions=sessions, settings=settings).register(app)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)
+    suspects.register(app, database=database, sessions=sessions)
     metrics.register(app, snapshot=snapshot)
     notices.register(app, delivery=delivery, sessions=sessions)
     sockets.register(app)
@@ -126,5 +128,6 @@ def create_app(
 
 
 def _may(endpoint: str) -> bool:
-    """For templates: whether who asks may open that page."""
-    return may_open(flask.g.get("kind", ""), endpoint)
+    """For templates: whether who asks may open that page, and there is one."""
+    there_is = endpoint in flask.current_app.view_functions
+    return there_is and may_open(flask.g.get("kind", ""), endpoint)

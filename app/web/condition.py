@@ -12,12 +12,13 @@ import gevent
 
 from app.browsers import Browsers
 from app.db import Unavailable
+from app.mining import Suspect
 from app.nodes import Nodes
 from app.servers import ServersInUse
 from app.sessions import Sessions
 from app.settings import Settings
 from app.web.host_status import hosts_of, services_of
-from app.web.status import ErrorStatus, SessionStatus, Snapshot
+from app.web.status import ErrorStatus, SessionStatus, Snapshot, SuspectStatus
 from app.wire.messages_pb2 import HostReport
 
 WITHOUT_FIGURES = (
@@ -26,6 +27,9 @@ WITHOUT_FIGURES = (
 )
 WITHOUT_DATABASE = (
     "sessions, errors and plots are missing, the rest comes from supervisors and the cache"
+)
+MINING = (
+    "somebody computes without pause, as programs that mine coins do: see “Computing without pause”"
 )
 Reports = tuple[Sequence[HostReport], Mapping[str, str]]
 
@@ -50,12 +54,14 @@ class Condition:
         servers: ServersInUse,
         sessions: Sessions,
         watching: Watching,
+        suspects: Callable[[], Sequence[Suspect]],
         reports: Callable[[], Reports],
         notices: Callable[[], Iterable[str]],
         lag: Callable[[], float],
     ) -> None:
         """`reports`: what supervisors say, and why others say nothing; `notices` says what the host
-        does without; `lag`: seconds by which our greenlets run late."""
+        does without; `lag`: seconds by which our greenlets run late; `suspects`: who computes
+        without pause, may raise Unavailable."""
         self._settings = settings
         self._version = version
         self._browsers = browsers
@@ -63,6 +69,7 @@ class Condition:
         self._servers = servers
         self._sessions = sessions
         self._watching = watching
+        self._suspects = suspects
         self._reports = reports
         self._notices = notices
         self._lag = lag
@@ -91,6 +98,7 @@ class Condition:
         try:
             now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]
             now["errors"] = [cast(ErrorStatus, one) for one in self._watching.errors()]
+            self._tell_suspects(now)
             restarts = self._watching.restarts()
             for service in now["services"]:
                 service["restarts"] = restarts.get((service["host"], service["name"]), 0)
@@ -113,6 +121,25 @@ class Condition:
         now["hosts"] = hosts_of(reports, silent, measured)
         now["services"] = services_of(reports, silent, measured, datetime.now(UTC))
         now["notices"] += [f"{host}: {why}" for host, why in silent.items()]
+
+    def _tell_suspects(self, now: Snapshot) -> None:
+        """Who computes without pause. Raises Unavailable."""
+        found = self._suspects()
+        now["mining"] = [
+            SuspectStatus(
+                account=one.account,
+                name=one.name,
+                kind=one.kind,
+                network=one.network,
+                since=one.since.isoformat(timespec="seconds"),
+                full_hours=round(one.full_hours, 3),
+                cpu_seconds=round(one.cpu_seconds, 1),
+                worksheets=list(one.worksheets),
+            )
+            for one in found
+        ]
+        if found:
+            now["notices"].append(MINING)
 
     def _about_nodes(self) -> list[str]:
         found = [

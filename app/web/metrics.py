@@ -72,6 +72,9 @@ class Figures(Collector):
         yield GaugeMetricFamily(
             "salvus_notices", "Things the status page points out", len(now.get("notices", []))
         )
+        yield GaugeMetricFamily(
+            "salvus_mining_suspects", "Those who compute without pause", len(now.get("mining", []))
+        )
         protections = GaugeMetricFamily(
             "salvus_protection", "Whether sessions have this protection", labels=["name"]
         )

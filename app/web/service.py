@@ -15,6 +15,7 @@ from typing import Any
 import flask
 import flask.typing
 
+from app import attempts
 from app.evaluations import Busy, Evaluations
 from app.settings import Service
 from app.web.origins import is_same_origin
@@ -69,7 +70,8 @@ def _answer(evaluations: Evaluations, settings: Service, rate: Rate) -> flask.Re
         return _refusal(400, "no code: send it as the form field or JSON key `code`")
     if len(code) > settings.max_code:
         return _refusal(413, f"{len(code)} characters of code; at most {settings.max_code}")
-    wait = rate.wait_seconds(request.remote_addr or "", time.monotonic())
+    network = attempts.network(request.remote_addr or "")
+    wait = rate.wait_seconds(network, time.monotonic())
     if wait:
         words = f"more than {settings.runs_per_minute} requests a minute; wait {wait:.0f} s"
         return _refusal(429, words, retry=wait)

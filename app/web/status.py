@@ -80,6 +80,19 @@ class SessionStatus(TypedDict, total=False):
     resident_size: int | None  # bytes
 
 
+class SuspectStatus(TypedDict):
+    """Somebody who computes without pause (app/mining.py)."""
+
+    account: str  # empty: several guests from one address
+    name: str
+    kind: str
+    network: str  # of guests: where they come from
+    since: str  # ISO 8601, UTC
+    full_hours: float  # within the last [mining] within_hours
+    cpu_seconds: float  # since then
+    worksheets: list[str]  # that have a session now
+
+
 class Snapshot(TypedDict, total=False):
     """How the site fares now. All values are JSON values."""
 
@@ -93,6 +106,7 @@ class Snapshot(TypedDict, total=False):
     services: list[ServiceStatus]
     errors: list[ErrorStatus]  # the newest first
     sessions: list[SessionStatus]
+    mining: list[SuspectStatus]
     protection: dict[str, str]  # of sessions: what is protected and how well
     versions: dict[str, str]  # program → version
     notices: list[str]  # what the site does without, in words
