@@ -33,6 +33,7 @@ from app.merging import Merger
 from app.nodes import Nodes
 from app.peers import Peers
 from app.placements import Placements
+from app.rounds import Rounds
 from app.sage import console
 from app.sage.pool import PoolError
 from app.sage.role import SageRole
@@ -217,6 +218,8 @@ class Site:
             notices=self._notices,
             lag=lambda: self._lag.seconds,
         )
+        spoken = words.of_site(settings)
+        self._rounds = Rounds(database=self.database, delivery=delivery, words=spoken)
         self.wsgi = create_app(
             settings=settings,
             database=self.database,
@@ -228,7 +231,8 @@ class Site:
             course=condition.course,
             standing=self._standing,
             tokens=self._tokens,
-            words=words.of_site(settings),
+            rounds=self._rounds,
+            words=spoken,
         )
         self._renewal = Renewal(settings=settings, renewed=lambda: None)
         self._sage: SageRole | None = None
@@ -246,6 +250,7 @@ class Site:
         self._standing.start()
         self._placements.start()
         self._losses.start()
+        self._rounds.start()
         if "monitor" not in self.settings.app.roles:
             at = f"{self.settings.app.host}:{self.settings.app.port}"
             self._teller = teller(self.settings, at, self._vitals)
@@ -263,6 +268,7 @@ class Site:
         self._standing.stop()
         self._placements.stop()
         self._losses.stop()
+        self._rounds.stop()
         self._ring.stop()
         self._delivery.stop()
         self._merger.close()

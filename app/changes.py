@@ -67,10 +67,18 @@ def is_amendment(latest: Content, content: Content, *, age: float, same_person: 
 def note(
     cursor: Cursor, worksheet: str, account: str, cell: str, content: Content, *, typed: bool
 ) -> None:
-    """Remember what a cell is from now on. What was `typed` may go on with the latest row."""
+    """Remember what a cell is from now on. What was `typed` may go on with the latest row.
+
+    But not with one from before a deadline, at which the worksheet is collected as it was.
+    """
     cursor.execute(
-        "SELECT id, position, code, kind, deleted, extract(epoch FROM now() - began)::float,"
-        " account::text FROM changes WHERE cell = %s ORDER BY id DESC LIMIT 1",
+        """
+        SELECT id, position, code, kind, deleted, CASE WHEN EXISTS (
+                   SELECT 1 FROM handed_copies JOIN handouts ON handouts.id = handout
+                   WHERE worksheet = changes.worksheet AND deadline >= began AND deadline < now())
+               THEN 'infinity' ELSE extract(epoch FROM now() - began)::float END, account::text
+        FROM changes WHERE cell = %s ORDER BY id DESC LIMIT 1
+        """,
         (cell,),
     )
     row = cursor.fetchone()
@@ -91,6 +99,16 @@ def note(
         (worksheet, cell, account, content.position, content.code, content.kind,
          content.deleted),
     )  # fmt: skip
+
+
+def at(cursor: Cursor, worksheet: str, moment: datetime) -> dict[str, Content]:
+    """What each cell was at a moment, by its id."""
+    cursor.execute(
+        "SELECT DISTINCT ON (cell) cell::text, position, code, kind, deleted FROM changes"
+        " WHERE worksheet = %s AND began <= %s ORDER BY cell, id DESC",
+        (worksheet, moment),
+    )
+    return {cell: Content(*fields) for cell, *fields in cursor.fetchall()}
 
 
 def moments(cursor: Cursor, worksheet: str) -> list[Moment]:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import documents, transcripts, worksheets
+from app import changes, documents, transcripts, worksheets
 from app.changes import Content
 from app.manuscript import Manuscript, Part
 from app.transcripts import Transcript
 from app.wire.messages_pb2 import Finished, Frame, Queued
+from app.worksheets import Cell
 
 REASON = "this worksheet was imported: its output comes from the file"
 
 
-def export(cursor: Cursor, worksheet: str, title: str) -> Manuscript:
-    """A worksheet as it is now, with the output of its cells."""
-    outputs = transcripts.read(cursor, worksheet)
+def export(
+    cursor: Cursor, worksheet: str, title: str, as_of: datetime | None = None
+) -> Manuscript:
+    """A worksheet with the output of its cells, as it is now, or as it was at a moment.
+
+    What its cells are besides their content, such as folded, is as it is now.
+    """
+    outputs = transcripts.read(cursor, worksheet, before=as_of)
     cursor.execute("SELECT id::text, metadata FROM cells WHERE worksheet = %s", (worksheet,))
     metadata = dict(cursor.fetchall())
     parts = tuple(
@@ -31,12 +39,22 @@ def export(cursor: Cursor, worksheet: str, title: str) -> Manuscript:
             auto=cell.auto,
             metadata=metadata[cell.id],
         )
-        for cell in worksheets.load(cursor, worksheet, title).cells
+        for cell in _cells(cursor, worksheet, as_of)
         if not cell.content.deleted
     )
     cursor.execute("SELECT metadata FROM worksheets WHERE id = %s", (worksheet,))
     (found,) = cursor.fetchone() or ({},)
     return Manuscript(title, parts, found)
+
+
+def _cells(cursor: Cursor, worksheet: str, as_of: datetime | None) -> Sequence[Cell]:
+    """By position."""
+    cells = worksheets.load(cursor, worksheet, "").cells
+    if as_of is None:
+        return cells
+    then = changes.at(cursor, worksheet, as_of)
+    found = [replace(cell, content=then[cell.id]) for cell in cells if cell.id in then]
+    return sorted(found, key=lambda cell: (cell.content.position, cell.id))
 
 
 def _sent(transcript: Transcript) -> Iterator[Frame]:

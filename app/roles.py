@@ -89,6 +89,10 @@ ROUTES: dict[str, frozenset[str]] = {
     "remove_student": TEACHERS,
     "leave_class": MEMBERS,
     "join_class": MEMBERS,
+    "hand_out": TEACHERS,
+    "handout_page": TEACHERS,
+    "change_deadline": TEACHERS,
+    "collect_handout": TEACHERS,
     # Coming in and going out
     "sign_in": ANYBODY,
     "sign_in_with_password": ANYBODY,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
@@ -28,24 +29,28 @@ class Transcript:
     frames: tuple[Frame, ...]
 
 
-def read(cursor: Cursor, worksheet: str, up_to: int = 0) -> dict[str, Transcript]:
+def read(
+    cursor: Cursor, worksheet: str, up_to: int = 0, before: datetime | None = None
+) -> dict[str, Transcript]:
     """The output of a worksheet's cells, by cell. `up_to`: of what takes more bytes, none; 0: all.
 
-    What has been superseded within an interact, or is still to come, is not in it.
+    `before`: of runs that were begun by then, also of cells that were deleted since. What has been
+    superseded within an interact, or is still to come, is not in it.
     """
     cursor.execute(
         """
         SELECT cell::text, code, array_agg(frame ORDER BY seq)
         FROM (SELECT DISTINCT ON (runs.cell) runs.id, runs.cell, runs.code
               FROM runs JOIN cells ON cells.id = runs.cell AND cells.worksheet = runs.worksheet
-                                      AND NOT cells.deleted
+                    AND (NOT cells.deleted OR %(before)s::timestamptz IS NOT NULL)
               WHERE runs.worksheet = %(worksheet)s
+                    AND (%(before)s::timestamptz IS NULL OR runs.queued <= %(before)s)
               ORDER BY runs.cell, runs.queued DESC, runs.id) AS latest
         JOIN outputs ON outputs.run = latest.id
         GROUP BY latest.id, cell, code
         HAVING %(up_to)s = 0 OR sum(length(frame)) <= %(up_to)s
         """,
-        {"worksheet": worksheet, "up_to": up_to},
+        {"worksheet": worksheet, "up_to": up_to, "before": before},
     )
     return {
         cell: Transcript(cell, code, tuple(parse(bytes(each)).frame for each in frames))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,29 @@ import gevent
 import pytest
 from flask.testing import FlaskClient
 
-from app import accounts, audit, classes, join_codes
+from app import (
+    accounts,
+    audit,
+    classes,
+    collected,
+    documents,
+    exchange,
+    folders,
+    join_codes,
+    notebooks,
+    transcripts,
+    worksheets,
+)
+from app.changes import Content
 from app.classes import Class
+from app.collected import Copy
 from app.db import Database
+from app.manuscript import Manuscript, Part
+from app.rounds import Rounds
+from app.transcripts import Transcript
+from app.wire.messages_pb2 import Finished, Frame, Queued, Stream
+from app.words import Words
+from supervisor.postgresql import database_url
 from tests.web_app import WebApp
 
 PASSWORD = "correct horse battery"
@@ -203,3 +225,255 @@ def test_titles_and_time_zones_are_what_they_may_be(
     assert found
     assert (found.title, found.zone) == ("<b>Rings " + "x" * 191, "UTC")
     assert "&lt;b&gt;Rings" in owner.get(algebra).text
+
+
+# --- Handing out and collecting -----------------------------------------------------
+
+
+class School:
+    """A class with three students, and what happens in it."""
+
+    def __init__(self, web: WebApp, teacher: FlaskClient, path: str) -> None:
+        self.web, self.teacher, self.path = web, teacher, path
+        self.code = code_of(teacher, path)
+        self.students = {name: new_student(web, self.code, name) for name in ("Ada", "Emmy", "Zoe")}
+        with web.database.reading() as cursor:
+            cursor.execute("SELECT name, id::text FROM accounts")
+            self.ids = dict(cursor.fetchall())
+
+    def hand_out(self, deadline: str = "2099-12-31T23:59", title: str = "Sheet 1") -> str:
+        """A worksheet with output and a file; the path of what was made of it."""
+        shown = (Frame(stream=Stream(text="shown before\n")),)
+        parts = (Part("markdown", "# Rings"), Part("code", "1+1", frames=shown))
+        with self.web.database.transaction() as cursor:
+            own = self.ids["Ms Noether"]
+            made = exchange.bring_in(cursor, own, Manuscript(title, parts))
+            folders.put(cursor, made, "data.csv", iter([b"1,2"]), 3, limit=1000)
+        form = {"worksheet": made, "deadline": deadline}
+        answer = self.teacher.post(f"{self.path}/handouts", data=form)
+        assert answer.status_code == 303, answer.text
+        return str(answer.location)
+
+    def copies(self, handout: str) -> dict[str, Copy]:
+        """By name."""
+        with self.web.database.reading() as cursor:
+            found = collected.roster(cursor, handout.rsplit("/", 1)[1])
+        return {copy.name: copy for copy in found}
+
+    def type(self, worksheet: str, code: str, cell: str = "") -> str:
+        """A student changes the last cell, or `cell`, and runs it, which prints the code."""
+        with self.web.database.transaction() as cursor:
+            cell = cell or worksheets.load(cursor, worksheet, "").cells[-1].id
+            cursor.execute("SELECT account::text FROM worksheets WHERE id = %s", (worksheet,))
+            (account,) = cursor.fetchone() or ("",)
+            worksheets.save_cell(cursor, worksheet, account, cell, Content(2.0, code))
+            frames = (
+                Frame(queued=Queued(cell=cell, code=code, worksheet=worksheet)),
+                Frame(stream=Stream(text=f"ran {code}\n")),
+                Frame(finished=Finished(status=Finished.OK)),
+            )
+            transcripts.write(
+                cursor, worksheet, account, [Transcript(cell, code, frames)], {cell: cell},
+                language="", reason="",
+            )  # fmt: skip
+        return cell
+
+    def kept(self, handout: str, name: str) -> str:
+        """The notebook that was collected."""
+        with self.web.database.reading() as cursor:
+            cursor.execute(
+                "SELECT notebook FROM handed_copies WHERE handout = %s AND account = %s",
+                (handout.rsplit("/", 1)[1], self.ids[name]),
+            )
+            (text,) = cursor.fetchone() or ("",)
+        return str(text)
+
+    def wait(self, **time: float) -> None:
+        """Let time pass, for whatever has a time."""
+        by = timedelta(**time)
+        with self.web.database.transaction() as cursor:
+            for table, column in (
+                ("handouts", "deadline"), ("handouts", "created"), ("handed_copies", "made"),
+                ("changes", "began"), ("changes", "time"), ("worksheets", "changed"),
+                ("runs", "queued"), ("runs", "started"), ("runs", "finished"),
+                ("sessions", "started"), ("sessions", "ended"),
+            ):  # fmt: skip
+                cursor.execute(f"UPDATE {table} SET {column} = {column} - %s", (by,))
+
+    def set_deadline_to_now(self) -> None:
+        with self.web.database.transaction() as cursor:
+            cursor.execute("UPDATE handouts SET deadline = now()")
+
+
+@pytest.fixture
+def school(web: WebApp, teacher: FlaskClient, algebra: str) -> School:
+    return School(web, teacher, algebra)
+
+
+def in_days(days: float) -> str:
+    """As a form says it, in Berlin."""
+    there = datetime.now(UTC).astimezone(classes.zone_of("Europe/Berlin"))
+    return (there + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M")
+
+
+def test_everybody_gets_a_copy_also_who_joins_later(school: School) -> None:
+    handout = school.hand_out()
+    late = new_student(school.web, school.code, "Late")
+    copies = school.copies(handout)
+    assert [*copies] == ["Ada", "Emmy", "Late", "Zoe"]
+    assert len({copy.worksheet for copy in copies.values()}) == 4
+    with school.web.database.reading() as cursor:
+        made = exchange.export(cursor, copies["Late"].worksheet, "")
+        (file,) = folders.listing(cursor, copies["Late"].worksheet)
+        assert folders.piece(cursor, file.id, 0) == b"1,2"
+    assert [part.code for part in made.parts] == ["# Rings", "1+1"]
+    assert made.parts[1].frames[0].stream.text == "shown before\n"
+    page = late.get(school.path).text
+    assert f"/w/{copies['Late'].worksheet}" in page
+    assert "31 December 2099" in page
+    assert "(Europe/Berlin time)" in page
+    assert late.get(f"/w/{copies['Late'].worksheet}").status_code == 200
+    assert late.get(f"/w/{copies['Ada'].worksheet}").status_code == 404
+
+
+def test_only_a_worksheet_of_one_s_own_and_with_a_deadline_to_come(
+    school: School, web: WebApp
+) -> None:
+    with web.database.transaction() as cursor:
+        foreign = documents.create(cursor, school.ids["Ada"], "Ada's own")
+        own = documents.create(cursor, school.ids["Ms Noether"], "Own")
+    for form, status in (
+        ({"worksheet": foreign}, 404),
+        ({"worksheet": "x"}, 400),
+        ({"worksheet": own, "deadline": "tomorrow"}, 400),
+        ({"worksheet": own, "deadline": "2020-01-01T00:00"}, 409),
+    ):
+        assert school.teacher.post(f"{school.path}/handouts", data=form).status_code == status
+    ada = school.students["Ada"]
+    assert ada.post(f"{school.path}/handouts", data={"worksheet": foreign}).status_code == 403
+    assert school.copies(school.hand_out())
+
+
+def test_what_is_collected_is_what_was_there_at_the_deadline(school: School) -> None:
+    """Though the site was down then, and people went on at once."""
+    handout = school.hand_out(in_days(1))
+    copies = school.copies(handout)
+    ada, emmy = copies["Ada"].worksheet, copies["Emmy"].worksheet
+    school.type(ada, "before")
+    school.set_deadline_to_now()
+    school.type(ada, "after")  # within the burst of typing that is one row
+    school.type(emmy, "after", str(uuid.uuid4()))
+    with school.web.database.transaction() as cursor:
+        documents.trash(cursor, copies["Zoe"].worksheet)
+        documents.purge(cursor, copies["Zoe"].worksheet)
+    assert school.web.rounds.collect() == 0  # output may be on its way still
+    school.wait(hours=1)
+    assert school.web.rounds.collect() == 3
+    text = school.kept(handout, "Ada")
+    assert "before" in text
+    assert "ran before" in text
+    assert "after" not in text
+    assert "shown before" in school.kept(handout, "Emmy")
+    assert "after" not in school.kept(handout, "Emmy")
+    assert not school.copies(handout)["Zoe"].kept
+    with school.web.database.reading() as cursor:
+        now = exchange.export(cursor, ada, "")
+    assert now.parts[-1].code == "after"  # the worksheet goes on
+    assert "deadline collected" in actions(school.web)
+    assert "as of" in school.teacher.get(handout).text
+    assert "Collected as it was on" in school.students["Ada"].get(school.path).text
+    assert notebooks.read(text, "").title == "Sheet 1"
+
+
+def test_several_app_servers_give_and_collect_each_copy_once(
+    school: School, web: WebApp, host_settings: Any
+) -> None:
+    url = database_url(host_settings)
+    others = [
+        Database(url=url, connections=4, wait_seconds=10, statement_seconds=30) for _ in range(3)
+    ]
+    servers = [
+        Rounds(database=one, delivery=web.rounds._delivery, words=Words()) for one in others
+    ]
+    for number in range(9):
+        with web.database.transaction() as cursor:
+            account = accounts.create(cursor, name=f"Student {number}", role="member")
+            classes.join(cursor, school.path.rsplit("/", 1)[1], account)
+    handout = school.hand_out(in_days(1))
+    with web.database.transaction() as cursor:
+        cursor.execute("DELETE FROM handed_copies")
+    given = gevent.joinall([gevent.spawn(one.give) for one in servers])
+    assert sum(one.get() for one in given) == 12
+    with web.database.reading() as cursor:
+        cursor.execute("SELECT count(*) FROM worksheets WHERE title = 'Sheet 1'")
+        assert cursor.fetchone() == (1 + 12 + 12,)
+    school.wait(days=2)
+    gathered = gevent.joinall([gevent.spawn(one.collect) for one in servers])
+    assert sum(one.get() for one in gathered) == 12
+    assert actions(web).count("deadline collected") == 1
+    assert all(copy.kept for copy in school.copies(handout).values())
+    for one in others:
+        one.close()
+
+
+def test_a_deadline_moves_until_it_has_passed(school: School) -> None:
+    handout = school.hand_out(in_days(1))
+    school.wait(hours=23)
+    moved = school.teacher.post(f"{handout}/deadline", data={"deadline": in_days(2)})
+    assert moved.status_code == 303
+    school.wait(hours=23)
+    assert school.web.rounds.collect() == 0
+    school.wait(days=2)
+    later = school.teacher.post(f"{handout}/deadline", data={"deadline": in_days(9)})
+    assert (later.status_code, "has passed" in later.text) == (409, True)
+    assert school.web.rounds.collect() == 3
+
+
+def test_a_teacher_collects_at_once_and_again_who_came_later(school: School) -> None:
+    handout = school.hand_out("")
+    school.type(school.copies(handout)["Ada"].worksheet, "done")
+    assert school.teacher.post(f"{handout}/collect").status_code == 303
+    new_student(school.web, school.code, "Late")
+    copies = school.copies(handout)
+    assert [name for name, copy in copies.items() if copy.collected] == ["Ada", "Emmy", "Zoe"]
+    first = copies["Ada"].collected
+    school.type(copies["Ada"].worksheet, "too late")
+    school.teacher.post(f"{handout}/collect")
+    copies = school.copies(handout)
+    assert copies["Late"].kept
+    assert copies["Ada"].collected == first
+    assert "too late" not in school.kept(handout, "Ada")
+    assert "ran done" in school.kept(handout, "Ada")
+
+
+def test_who_has_left_is_not_collected_from_but_what_was_stays(school: School) -> None:
+    first, second = school.hand_out(in_days(1)), school.hand_out(in_days(3), "Sheet 2")
+    school.wait(days=2)
+    school.web.rounds.collect()
+    school.students["Ada"].post(f"{school.path}/leave")
+    school.wait(days=2)
+    school.web.rounds.collect()
+    assert [*school.copies(first)] == ["Ada", "Emmy", "Zoe"]
+    assert not school.copies(first)["Ada"].attends
+    assert [*school.copies(second)] == ["Emmy", "Zoe"]
+    with school.web.database.transaction() as cursor:
+        cursor.execute("DELETE FROM accounts WHERE id = %s", (school.ids["Ada"],))
+    assert [*school.copies(first)] == ["Emmy", "Zoe"]
+
+
+def test_handouts_are_their_teachers_alone(school: School, web: WebApp) -> None:
+    handout = school.hand_out()
+    other, _ = web.person("teacher", "Mr Other")
+    made = other.post("/classes", data={"title": "Other", "zone": "UTC"}).location
+    number = handout.rsplit("/", 1)[1]
+    for browser, path, status in (
+        (school.students["Ada"], handout, 403),
+        (other, handout, 404),
+        (other, f"{made}/handouts/{number}", 404),  # of another class
+        (web.client(), handout, 403),
+        (web.person("administrator")[0], handout, 200),
+    ):
+        assert browser.get(path).status_code == status
+    assert other.post(f"{handout}/collect").status_code == 404
+    assert other.post(f"{made}/handouts/{number}/collect").status_code == 404
+    assert not any(copy.collected for copy in school.copies(handout).values())

@@ -129,7 +129,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                   "app.skew", "app.token", "app.wire"),
     "app/web/": ("app.web", "app.accounts", "app.assets", "app.attempts", "app.audit",
                  "app.changes", "app.classes", "app.collected", "app.copies", "app.documents",
-                 "app.exchange", "app.folders", "app.handouts",
+                 "app.exchange", "app.folders", "app.handouts", "app.rounds",
                  "app.guide", "app.identities", "app.join_codes", "app.limits",
                  "app.manuscript", "app.markdown", "app.mining", "app.notebooks", "app.sagews",
                  "app.scripts",

@@ -20,6 +20,7 @@ from app.merging import Merger
 from app.nodes import Nodes
 from app.peers import Peers
 from app.placements import Placements
+from app.rounds import Rounds
 from app.sessions import Sessions
 from app.settings import Settings
 from app.token import Tokens
@@ -58,6 +59,8 @@ class WebApp:
         )
         sessions = Sessions(database=database, delivery=delivery, placements=placements)
         self.standing = Standing(database=database, browsers=self.browsers, interval=3600)
+        spoken = words.of_site(self.settings)
+        self.rounds = Rounds(database=database, delivery=delivery, words=spoken)
         self.flask: flask.Flask = create_app(
             settings=self.settings,
             database=database,
@@ -71,8 +74,9 @@ class WebApp:
             snapshot=lambda: Snapshot(notices=[]),
             course=lambda hours: {},
             standing=self.standing,
+            rounds=self.rounds,
             tokens=self.tokens,
-            words=words.of_site(self.settings),
+            words=spoken,
         )
 
     def client(self) -> FlaskClient:

@@ -12,6 +12,7 @@ from app.delivery import Delivery
 from app.evaluations import Evaluations
 from app.passwords import Passwords
 from app.roles import may_open
+from app.rounds import Rounds
 from app.sessions import Sessions
 from app.settings import ROOT, Settings
 from app.token import Tokens
@@ -40,6 +41,7 @@ from app.web.classes import Classes
 from app.web.cookies import Cookies
 from app.web.files import Files
 from app.web.forwarded import Forwarded
+from app.web.handouts import Handouts
 from app.web.invited import Codes
 from app.web.sign_in import SignIn
 from app.web.sign_in_with import SignInWith
@@ -61,6 +63,7 @@ def create_app(
     snapshot: Callable[[], Snapshot],
     course: Callable[[float], dict[str, Any]],
     standing: Standing,
+    rounds: Rounds,
     tokens: Tokens,
     words: Words,
 ) -> flask.Flask:
@@ -80,10 +83,11 @@ def create_app(
         cookies=cookies,
         passwords=passwords,
         codes=codes,
+        rounds=rounds,
         check_pages=standing.check,
     )
     sign_in_with = SignInWith(
-        settings=settings, database=database, cookies=cookies, codes=codes
+        settings=settings, database=database, cookies=cookies, codes=codes, rounds=rounds
     )
     access = Access(database=database, cookies=cookies, tokens=tokens, ask=sign_in.ask)
     app.before_request(access.check)
@@ -101,7 +105,10 @@ def create_app(
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)
-    Classes(database=database, codes=codes, check_pages=standing.check).register(app)
+    Classes(
+        database=database, codes=codes, rounds=rounds, check_pages=standing.check
+    ).register(app)
+    Handouts(database=database, rounds=rounds).register(app)
     AccountPage(
         settings=settings,
         database=database,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
 import flask
@@ -16,9 +16,10 @@ from babel import dates
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import classes, join_codes, roles
+from app import classes, collected, documents, handouts, join_codes, roles
 from app.classes import Class, NoClass
 from app.db import Database, Unavailable
+from app.rounds import Rounds
 from app.web.cookies import redirect
 from app.web.invited import Codes, NotInvited
 from app.web.languages import _, current
@@ -29,9 +30,15 @@ DAYS = 365.0  # that a code may be good for
 
 class Classes:
     def __init__(
-        self, *, database: Database, codes: Codes, check_pages: Callable[[], None]
+        self,
+        *,
+        database: Database,
+        codes: Codes,
+        rounds: Rounds,
+        check_pages: Callable[[], None],
     ) -> None:
         """`check_pages`: cut off open pages that may not stay."""
+        self._rounds = rounds
         self._database = database
         self._codes = codes
         self._check_pages = check_pages
@@ -39,7 +46,7 @@ class Classes:
     def register(self, app: flask.Flask) -> None:
         """Add them to `app`. `flask.g.person` is set before they are asked."""
         app.jinja_env.globals["has_classes"] = self._has_classes
-        app.jinja_env.filters["in_zone"] = in_zone
+        app.jinja_env.filters.update(in_zone=in_zone, from_now=from_now)
         for path, method, view in (
             ("/classes", "GET", self.class_list),
             ("/classes", "POST", self.new_class),
@@ -67,10 +74,17 @@ class Classes:
         with self._database.reading() as cursor:
             found = _found(cursor, id)
             if not found.governs:
-                return flask.render_template("attended_class.html", one=found)
+                return flask.render_template(
+                    "attended_class.html",
+                    one=found,
+                    handouts=handouts.listed(cursor, found.id),
+                    copies=collected.of_student(cursor, found.id, flask.g.account),
+                )
             return flask.render_template(
                 "class.html",
                 one=found,
+                handouts=handouts.listed(cursor, found.id),
+                worksheets=documents.entries(cursor, flask.g.account),
                 codes=join_codes.listed(cursor, found.id),
                 students=classes.students(cursor, found.id),
                 zones=zones(),
@@ -157,6 +171,7 @@ class Classes:
             code = None
         if code is None or not code.class_:
             flask.abort(404, _("No such code is good, or it has no seat left. Ask your teacher."))
+        self._rounds.give_at_once()
         return redirect(f"/classes/{code.class_}")
 
     def leave_class(self, id: uuid.UUID) -> ResponseReturnValue:
@@ -204,3 +219,9 @@ def in_zone(moment: datetime, zone: str) -> str:
         time=dates.format_time(there, "short", tzinfo=there.tzinfo, locale=locale),
         zone=zone.replace("_", " "),
     )
+
+
+def from_now(moment: datetime) -> str:
+    """How far away a moment is: in 3 days, 5 minutes ago."""
+    away = moment - datetime.now(UTC)
+    return str(dates.format_timedelta(away, add_direction=True, locale=current().locale))

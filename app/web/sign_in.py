@@ -13,6 +13,7 @@ from app.accounts import LoginTaken
 from app.classes import NoClass
 from app.db import Database
 from app.passwords import BadChoice, Passwords
+from app.rounds import Rounds
 from app.settings import Settings
 from app.web.cookies import Cookies, origin, redirect
 from app.web.invited import Codes, NotInvited
@@ -33,9 +34,11 @@ class SignIn:
         cookies: Cookies,
         passwords: Passwords,
         codes: Codes,
+        rounds: Rounds,
         check_pages: Callable[[], None],
     ) -> None:
         """`check_pages`: cut off open pages whose sign-in is over."""
+        self._rounds = rounds
         self._settings = settings.sign_in
         self._codes = codes
         self._database = database
@@ -167,8 +170,10 @@ class SignIn:
             return page, 400
         except (NotInvited, NoClass):
             flask.abort(404, USED_UP)
-        led = f"/classes/{invited.class_}" if invited.class_ else "/"
-        return self._cookies.give(redirect(led), secret)
+        if not invited.class_:
+            return self._cookies.give(redirect("/"), secret)
+        self._rounds.give_at_once()
+        return self._cookies.give(redirect(f"/classes/{invited.class_}"), secret)
 
     def new_password(self, token: str) -> ResponseReturnValue:
         """The form of who was given a link to choose another password."""

@@ -24,6 +24,7 @@ from app import accounts, audit, classes, identities
 from app.classes import NoClass
 from app.db import Database
 from app.identities import Flow, Identity, Taken
+from app.rounds import Rounds
 from app.settings import Provider, Settings
 from app.web import providers
 from app.web.cookies import Cookies, origin, redirect
@@ -95,7 +96,9 @@ class SignInWith:
         database: Database,
         cookies: Cookies,
         codes: Codes,
+        rounds: Rounds,
     ) -> None:
+        self._rounds = rounds
         self._settings = settings
         self._codes = codes
         self._database = database
@@ -166,6 +169,9 @@ class SignInWith:
                 "sign_in_failed.html", error=refusal, title=self.title(provider)
             )
             answer = flask.make_response(page, refusal.status)
+        else:
+            if flow.invitation:
+                self._rounds.wake()
         answer.delete_cookie(self._cookie, path="/sign-in/with")
         return answer
 

@@ -1,0 +1,105 @@
+"""The rounds of classes: who lacks a copy is given one, and what is due is collected.
+
+Every app server goes on them; the database sees to it that each thing is done once. What could
+not be done in time, as the site was down, is done at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+
+import gevent
+from gevent.event import Event
+
+from app import collected, handouts
+from app.db import Database, Unavailable
+from app.delivery import Delivery, ToAccount
+from app.handouts import Given
+from app.wire.messages_pb2 import Message, Notice
+from app.words import N_, Words
+
+INTERVAL = 20.0  # seconds between rounds, if nothing is due earlier
+AT_ONCE = 40  # copies
+SOON = 0.05  # seconds at least, so that nothing can make it spin
+
+HANDED_OUT = N_("%(class_title)s: “%(title)s” is handed out to you. It is among your worksheets.")
+
+log = logging.getLogger(__name__)
+
+
+class Rounds:
+    def __init__(self, *, database: Database, delivery: Delivery, words: Words) -> None:
+        self._database = database
+        self._delivery = delivery
+        self._words = words
+        self._wanted = Event()
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def wake(self) -> None:
+        """Something may be due sooner than it was."""
+        self._wanted.set()
+
+    def give_at_once(self) -> None:
+        """Give what somebody waits for who sees a page; what is more, the rounds give."""
+        try:
+            self.give(most=AT_ONCE)
+        except Unavailable as error:
+            log.info("copies are given later: %s", error)
+        self.wake()
+
+    def give(self, most: float = math.inf) -> int:
+        """Give everybody the copies they lack, or so many; how many. Raises Unavailable."""
+        count = 0
+        while count < most:
+            with self._database.transaction() as cursor:
+                given = handouts.give_next(cursor)
+            if given is None:
+                break
+            count += 1
+            self._tell(given)
+        return count
+
+    def collect(self) -> int:
+        """Collect what is due; how many copies. Raises Unavailable."""
+        count = 0
+        while True:
+            with self._database.transaction() as cursor:
+                if not collected.collect_due(cursor):
+                    break
+            count += 1
+        while True:
+            with self._database.transaction() as cursor:
+                finished = collected.finish_due(cursor)
+            if finished is None:
+                return count
+            log.info("handout %s (%s) is collected", finished.id, finished.title)
+
+    def _tell(self, given: Given) -> None:
+        text = self._words.gettext(HANDED_OUT) % vars(given)
+        notice = Notice(text=text, time=time.time())
+        self._delivery.deliver(ToAccount(given.account), Message(notice=notice))
+
+    def _run(self) -> None:
+        while True:
+            wait = INTERVAL
+            try:
+                self.give()
+                self.collect()
+                with self._database.reading() as cursor:
+                    due = collected.seconds_to_next(cursor)
+                wait = INTERVAL if due is None else min(INTERVAL, max(SOON, due))
+            except Unavailable as error:
+                log.debug("classes are looked at again later: %s", error)
+            except Exception:  # one that can't be given or collected must not end the rounds
+                log.exception("a round of classes failed; again later")
+            self._wanted.wait(wait)
+            self._wanted.clear()
