@@ -75,7 +75,9 @@ REPORT = HostReport(
 def client(snapshot: status.Snapshot) -> FlaskClient:
     folder = str(ROOT / "app" / "templates")
     app = flask.Flask("test", static_folder=None, template_folder=folder)
-    app.jinja_env.globals.update(site_title="Salvus", may=lambda endpoint: True)
+    app.jinja_env.globals.update(
+        site_title="Salvus", may=lambda endpoint: True, has_classes=lambda: False
+    )
     languages.register(app, words=Words())
     terms.register(app)
     static_files.register(app)
