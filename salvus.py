@@ -19,7 +19,16 @@ import click
 import gevent
 from gevent.event import Event
 
-from app import accounts, commands, layout, limit_commands, mining, people_commands, words
+from app import (
+    accounts,
+    commands,
+    layout,
+    limit_commands,
+    mining,
+    people_commands,
+    session_commands,
+    words,
+)
 from app import settings as settings_file
 from app.balance import Load
 from app.browsers import Browsers
@@ -560,7 +569,6 @@ for command in log_commands.commands(settings_file.read, connect):
     main.add_command(command)
 main.add_command(commands.token_group(settings_file.read, connect))
 main.add_command(commands.notify_command(settings_file.read))
-main.add_command(commands.end_session_command(settings_file.read))
 main.add_command(console.command(settings_file.read, certs.made_identity))
 
 
@@ -582,6 +590,7 @@ def _site_of_operator() -> tuple[Settings, Database, str]:
 
 for command in (
     *people_commands.commands(_site_of_operator),
+    *session_commands.all_commands(_site_of_operator),
     *limit_commands.commands(_site_of_operator),
 ):
     main.add_command(command)

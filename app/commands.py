@@ -8,7 +8,6 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-import uuid
 from collections.abc import Callable
 
 import click
@@ -58,32 +57,14 @@ def notify_command(read: Callable[[], Settings]) -> click.Command:
     @click.argument("text")
     def notify(text: str) -> None:
         """Show a notice on every open page of the site."""
-        reached = _ask(read(), "/notices", text=text)["browsers"]
+        reached = ask(read(), "/notices", text=text)["browsers"]
         click.echo(f"shown on {reached} open pages")
 
     return notify
 
 
-def end_session_command(read: Callable[[], Settings]) -> click.Command:
-    """`end-session WORKSHEET REASON`."""
-
-    @click.command("end-session")
-    @click.argument("worksheet", type=click.UUID)
-    @click.argument("reason")
-    def end_session(worksheet: uuid.UUID, reason: str) -> None:
-        """End the Sage session of a worksheet; its open pages show the reason.
-
-        WORKSHEET is the last part of its address, and in the list of sessions at /status.
-        """
-        if not _ask(read(), f"/sessions/{worksheet}/end", reason=reason)["ended"]:
-            raise click.ClickException("this worksheet has no session")
-        click.echo("ended")
-
-    return end_session
-
-
-def _ask(settings: Settings, path: str, **form: str) -> dict[str, int]:
-    """What the first app server answers that is there."""
+def ask(settings: Settings, path: str, **form: str) -> dict[str, int]:
+    """What the first app server answers that is there. Raises ClickException."""
     silent = []
     for server in layout.app_servers(settings):
         host = LISTENED_AT.get(server.address, server.address)

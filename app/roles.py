@@ -34,6 +34,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "administration": ADMINISTRATORS,
     "person": ADMINISTRATORS,
     "export_person": ADMINISTRATORS,  # whose, is looked at there, as of all that is done to people
+    "active_sessions": ADMINISTRATORS,
+    "end_active_session": ADMINISTRATORS,
     "audit_log": ADMINISTRATORS,
     "notices": frozenset((TOOL,)),
     "end_session": frozenset((TOOL,)),

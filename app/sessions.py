@@ -26,6 +26,7 @@ from app.db import Database, Unavailable
 from app.delivery import Delivery
 from app.downloads import Download
 from app.inquiry import Inquiry
+from app.live_sessions import LiveSession
 from app.nodes import Node, NodeDown
 from app.placements import Placements
 from app.wire.decoder import Received
@@ -177,6 +178,23 @@ class Sessions:
             inquiry.ask(Message(end=End(reason=reason)), END_SECONDS)
             inquiry.tell(Message(detach=Detach()))
         return True
+
+    def end_session(self, session: LiveSession, reason: str) -> None:
+        """End one that lives, wherever it is; its pages are told the reason.
+
+        If its sage server can't be reached it is over for the rest of the site, and the server
+        ends it when it is back. Raises Unavailable.
+        """
+        try:
+            if self.end(session.worksheet, reason):
+                return
+        except NodeDown as error:
+            log.warning("session %s is ended once its server is back: %s", session.id, error)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE sessions SET ended = now(), reason = %s WHERE id = %s AND ended IS NULL",
+                (reason, session.id),
+            )
 
     def live_server(self, cursor: Cursor, worksheet: str) -> str:
         """host:port of the sage server that has the worksheet's live session, "" if none has."""

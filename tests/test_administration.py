@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from app import audit, documents, people, people_commands, roles
+from app import audit, documents, people, people_commands, roles, session_commands
 from app.db import Database
 from tests.web_app import WebApp
 
@@ -27,10 +29,11 @@ def web(database: Database, tmp_path: Path) -> WebApp:
 @pytest.fixture
 def run(web: WebApp) -> Run:
     """A command, as an operator gives it."""
+    site = web.settings, web.database, "http://site"
     known = {
         command.name: command
-        for command in people_commands.commands(
-            lambda: (web.settings, web.database, "http://site")
+        for command in (
+            *people_commands.commands(lambda: site), *session_commands.all_commands(lambda: site)
         )
     }
 
@@ -275,9 +278,98 @@ def test_nobody_is_made_a_guest_whose_data_would_go(web: WebApp, run: Run) -> No
 @pytest.mark.parametrize(
     "name",
     ["people", "invite", "join-code", "reset-password", "role", "disable", "enable", "sign-out",
-     "delete", "export-person", "audit"],
+     "delete", "export-person", "audit", "sessions", "end-session"],
 )  # fmt: skip
 def test_every_command_explains_itself(run: Run, name: str) -> None:
     result = run(name, "--help")
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 4
+
+
+# --- Sessions ----------------------------------------------------------------------
+
+
+def session_of(web: WebApp, account: str, role: str = "member") -> str:
+    """A session that lives, as its sage server has recorded it."""
+    id = str(uuid.uuid4())
+    with web.database.transaction() as cursor:
+        worksheet = documents.create(cursor, account, "Rings") if account else str(uuid.uuid4())
+        cursor.execute(
+            "INSERT INTO sessions (id, worksheet, server, language, started, account, kind)"
+            " VALUES (%s, %s, '127.0.0.1:1', 'Sage', now(), %s, %s)",
+            (id, worksheet, account, role),
+        )
+        cursor.execute(
+            "INSERT INTO session_use VALUES (%s, '127.0.0.1:1', 'busy', 90, 99.5, 2000000, 3,"
+            " now() - interval '70 s')",
+            (id,),
+        )
+    return id
+
+
+def end(client: FlaskClient, session: str, reason: str = "Enough.") -> TestResponse:
+    return client.post(
+        "/administration/sessions/end", data={"session": session, "reason": reason}
+    )
+
+
+def test_sessions_and_what_they_use(web: WebApp, run: Run) -> None:
+    client, _ = web.person("administrator")
+    _, account = web.person("member", "Emmy")
+    id = session_of(web, account)
+    text = " ".join(client.get("/administration/sessions").text.split())
+    for words in (">Emmy</a>", "Rings", "busy", "100 %", "1 min 30 s", "2.0 MB", "1 min 10 s"):
+        assert words in text
+    listed = json.loads(run("sessions", "--json").output)
+    assert [(one["id"], one["name"], one["silent"]) for one in listed] == [(id, "Emmy", True)]
+    assert "Emmy" in run("sessions", "--person", "Emmy").output
+
+
+@pytest.mark.parametrize(
+    ("actor", "role", "may"),
+    [
+        ("administrator", "member", True),
+        ("administrator", "administrator", False),
+        ("administrator", "owner", False),
+        ("administrator", "", False),
+        ("owner", "administrator", True),
+        ("owner", "", True),
+        ("teacher", "member", False),
+    ],
+)
+def test_whose_session_one_may_end(web: WebApp, actor: str, role: str, may: bool) -> None:
+    """`role` empty: a tool's."""
+    client, _ = web.person(actor)
+    account = web.person(role)[1] if role else ""
+    id = session_of(web, account, role or "owner")
+    answer = end(client, id)
+    assert answer.status_code == (303 if may else 403)
+    with web.database.reading() as cursor:
+        cursor.execute("SELECT ended IS NOT NULL, reason FROM sessions WHERE id = %s", (id,))
+        assert cursor.fetchone() == (
+            (True, "an administrator ended it: Enough.") if may else (False, None)
+        )
+    assert [line[1] for line in lines(web)] == (["ended a session of"] if may else [])
+    if not may:
+        assert f'value="{id}"' not in client.get("/administration/sessions").text
+
+
+@pytest.mark.parametrize(
+    ("session", "reason", "status"),
+    [
+        (str(uuid.uuid4()), "Enough.", 404),
+        ("", "Enough.", 404),
+        ("%" * 36, "Enough.", 404),
+        (str(uuid.uuid4()), "  ", 400),
+        (str(uuid.uuid4()), "x" * 501, 400),
+    ],
+)
+def test_what_can_t_be_ended_is_said(
+    web: WebApp, session: str, reason: str, status: int
+) -> None:
+    client, account = web.person("owner")
+    session_of(web, account)
+    answer = end(client, session, reason)
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text
+    assert lines(web) == []

@@ -3,7 +3,8 @@
 Each server says at intervals that it is alive, and asks what the others have. So a limit of
 the site is exact on one server, and on several late by the interval. Without the database
 the last answer goes on to hold. One that was silent for long learns here which of its sessions
-the others have given up (app/losses.py).
+the others have given up (app/losses.py). What administrators want to know and have done to
+sessions comes with it (roll.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import psycopg2
 
 from app.db import Database, Unavailable
 from app.sage.pool import Pool
+from app.sage.roll import Roll
 
 INTERVAL = 2.0  # seconds
 # After a cut the kernel waits about as long again before it tries a connection that hung; a new
@@ -33,6 +35,7 @@ class Census:
         self._pool = pool
         self._database = database
         self._address = address
+        self._roll = Roll(pool=pool, address=address)
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
@@ -43,7 +46,7 @@ class Census:
             self._greenlet.kill()
 
     def step(self) -> None:
-        """Say that we are here, and ask what others have. Raises Unavailable."""
+        """Say that we are here and what we have, ask what others have. Raises Unavailable."""
         with self._database.reading() as cursor:
             cursor.execute(
                 "INSERT INTO sage_servers (address, seen) VALUES (%s, now())"
@@ -65,6 +68,7 @@ class Census:
             )
             for session, reason in cursor.fetchall():
                 self._pool.end_session(session, reason)
+            self._roll.step(cursor)
 
     def _run(self) -> None:
         pause, patience = INTERVAL, PATIENCE

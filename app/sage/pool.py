@@ -227,10 +227,14 @@ class Pool:
             asked = "you left the queue" if session.is_waiting else "you ended it"
             session.kill(reason or asked)
 
+    def serving(self) -> list[Session]:
+        """The sessions that somebody has."""
+        return [session for session in self._sessions.values() if session.journal is not None]
+
     @property
     def live_sessions(self) -> list[str]:
         """Ids of the sessions that serve a worksheet."""
-        return [id for id, session in self._sessions.items() if session.journal is not None]
+        return [session.id for session in self.serving()]
 
     def end_session(self, id: str, reason: str) -> None:
         """End a session if it lives; `reason` is what its viewers are told."""
@@ -292,8 +296,7 @@ class Pool:
         """Whether nobody has used any session for so long."""
         return all(
             session.is_unused_for(seconds)
-            for session in self._sessions.values()
-            if session.journal is not None
+            for session in self.serving()
         )
 
     @property
@@ -308,7 +311,7 @@ class Pool:
         return len(self._places)
 
     def statistics(self) -> dict[str, object]:
-        serving = [s for s in self._sessions.values() if s.journal is not None]
+        serving = self.serving()
         return {
             "language": self.language,
             "warning": self.warning,

@@ -264,6 +264,28 @@ class Session:
         return self._current is not None
 
     @property
+    def state(self) -> str:
+        """In a word: waiting (for a process), starting, busy or idle."""
+        if self._process is None:
+            return "waiting" if self._place else "starting"
+        return "busy" if self.busy else "idle"
+
+    @property
+    def use(self) -> Use:
+        """What it used when it was looked at last."""
+        return self._shown_use or Use()
+
+    @property
+    def used(self) -> float:
+        """When somebody computed or was there last (monotonic)."""
+        return time.monotonic() if self.busy or self._waiting else self._active
+
+    @property
+    def account(self) -> str:
+        """Of the person it serves; empty for the site's tools, and before it serves."""
+        return self.journal.opened.account if self.journal is not None else ""
+
+    @property
     def is_waiting(self) -> bool:
         """Whether it is in the queue for a process."""
         return self._process is None and self._place > 0

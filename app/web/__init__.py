@@ -35,6 +35,7 @@ from app.web import (
 )
 from app.web.access import Access
 from app.web.account import AccountPage
+from app.web.active_sessions import ActiveSessions
 from app.web.administration import Administration
 from app.web.agents import browser_name
 from app.web.classes import Classes
@@ -116,13 +117,14 @@ def create_app(
         check_pages=standing.check,
     ).register(app)
     Administration(settings=settings, database=database).register(app)
+    ActiveSessions(database=database, sessions=sessions).register(app)
     audit_log.register(app, database=database)
     Files(database=database, sessions=sessions, settings=settings).register(app)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)
     suspects.register(app, database=database, sessions=sessions)
     metrics.register(app, snapshot=snapshot)
-    notices.register(app, delivery=delivery, sessions=sessions)
+    notices.register(app, database=database, delivery=delivery, sessions=sessions)
     sockets.register(app)
     app.wsgi_app = Forwarded(app.wsgi_app, settings.app.proxies)  # type: ignore[method-assign]
 

@@ -1,0 +1,105 @@
+"""Administration in a real browser, on a whole site: what an administrator does, and what the
+person it is done to sees of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Page as Tab
+
+from tests.browser import PATIENCE, output, run
+from tests.running_site import RunningSite
+from tests.test_people_page import join, unique
+
+BUSY = "while True: pass"
+
+
+@pytest.fixture
+def other(browser: Browser) -> Iterator[BrowserContext]:
+    """The browser of somebody else, who is not signed in."""
+    made = browser.new_context()
+    made.set_default_timeout(PATIENCE)
+    yield made
+    made.close()
+
+
+def address(site: RunningSite, path: str) -> str:
+    return f"http://127.0.0.1:{site.port}{path}"
+
+
+def busy(tab: Tab) -> None:
+    """Compute without an end."""
+    place = run(tab, 1, f"print('begun')\n{BUSY}")
+    expect(place).to_contain_text("begun", timeout=PATIENCE)
+
+
+def account(site: RunningSite, name: str) -> dict[str, Any]:
+    """As the command line knows somebody."""
+    found = json.loads(site.run("people", name, "--json"))
+    assert len(found) == 1
+    return dict(found[0])
+
+
+def sessions(site: RunningSite, name: str) -> list[dict[str, Any]]:
+    return list(json.loads(site.run("sessions", "--person", name, "--json")))
+
+
+def test_a_busy_session_is_ended_with_a_reason_that_its_person_sees(
+    context: BrowserContext, other: BrowserContext, site: RunningSite
+) -> None:
+    name = unique("Ada")
+    theirs = join(other, site, name)
+    busy(theirs)
+    tab = context.new_page()
+    tab.goto(address(site, "/administration/sessions"))
+    row = tab.get_by_role("table", name="Sessions").get_by_role("row").filter(has_text=name)
+    expect(row).to_contain_text("busy", timeout=PATIENCE)
+    expect(row.get_by_role("cell").nth(3)).to_contain_text("MB", timeout=PATIENCE)
+    tab.get_by_label("Why a session is ended").fill("Maintenance at noon")
+    row.get_by_role("button", name=f"End the session of {name}").click()
+    expect(row).to_have_count(0, timeout=PATIENCE)
+    why = "an administrator ended it: Maintenance at noon"
+    expect(output(theirs, 1)).to_contain_text(why, timeout=PATIENCE)
+    expect(theirs.locator("#status")).to_contain_text(why, timeout=PATIENCE)
+    said = site.run("audit", "--person", name, "--kind", "administration")
+    assert f"ended a session of {name} Maintenance at noon" in said
+    expect(run(theirs, 2, "6*7")).to_contain_text("42", timeout=PATIENCE)
+
+
+def test_sessions_appear_and_go_without_the_page_being_loaded_again(
+    context: BrowserContext, other: BrowserContext, site: RunningSite
+) -> None:
+    tab = context.new_page()
+    tab.goto(address(site, "/administration/sessions"))
+    tab.get_by_label("Why a session is ended").fill("half a reason")
+    name = unique("Emmy")
+    theirs = join(other, site, name)
+    busy(theirs)
+    row = tab.get_by_role("row").filter(has_text=name)
+    expect(row).to_contain_text("busy", timeout=PATIENCE)
+    said = site.run("end-session", sessions(site, name)[0]["id"][:13], "--reason", "Enough.")
+    assert said == "ended\n"
+    expect(row).to_have_count(0, timeout=PATIENCE)
+    expect(tab.get_by_label("Why a session is ended")).to_have_value("half a reason")
+    expect(output(theirs, 1)).to_contain_text("Enough.", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("0123",), "say why with --reason"),
+        (("0123", "--reason", "x"), "no session, and no worksheet that has one, begins with"),
+        (("", "--reason", "x"), "no session"),
+    ],
+)
+def test_what_can_t_be_ended_is_told(
+    site: RunningSite, arguments: tuple[str, ...], complaint: str
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        site.run("end-session", *arguments)
+    assert complaint in error.value.stderr
