@@ -7,6 +7,7 @@ import { showJson } from "./json.js"
 import { hasFormulas, loadKatex, typeset } from "./latex.js"
 import { choose, decode, plain, SCENE, size } from "./mime.js"
 import { showScene } from "./scene.js"
+import { t } from "./words.js"
 
 /** A promise of what has to be loaded before a bundle's parts are shown; null if nothing has. */
 export function prepare(parts) {
@@ -46,7 +47,7 @@ function mathematics(source, alternative) {
 }
 
 function copyButton(text) {
-  const button = element("button", { type: "button", class: "copy", "aria-label": "Copy as text", title: "Copy as text" })
+  const button = element("button", { type: "button", class: "copy", "aria-label": t("Copy as text"), title: t("Copy as text") })
   button.onclick = async () => {
     await navigator.clipboard.writeText(text)
     button.classList.add("copied")
@@ -60,7 +61,7 @@ function image(part, alternative) {
   const url = URL.createObjectURL(new Blob([part.data], { type }))
   // An image that has been decoded needs its data no more; a vector one may be drawn again
   const release = () => type === "image/svg+xml" || URL.revokeObjectURL(url)
-  const made = element("img", { class: "image", src: url, alt: alternative || "Picture", onload: release })
+  const made = element("img", { class: "image", src: url, alt: alternative || t("Picture"), onload: release })
   const { width, height } = size(part.type)
   if (width) made.style.width = `${width}px`
   if (height && !width) made.style.height = `${height}px`

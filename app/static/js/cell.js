@@ -9,13 +9,14 @@ import { giveMenu } from "./menu.js"
 import { Output } from "./output.js"
 import { SharedText } from "./shared.js"
 import { CellKind, Status } from "./wire.js"
+import { figure, t } from "./words.js"
 
 const ENDINGS = {
   [Status.OK]: "",
-  [Status.ERROR]: "error",
-  [Status.INTERRUPTED]: "interrupted",
-  [Status.CANCELLED]: "cancelled",
-  [Status.DIED]: "session ended",
+  [Status.ERROR]: t("error"),
+  [Status.INTERRUPTED]: t("interrupted"),
+  [Status.CANCELLED]: t("cancelled"),
+  [Status.DIED]: t("session ended"),
 }
 const NEAR = 200 // ms
 const KINDS = { [CellKind.CODE]: "code", [CellKind.MARKDOWN]: "markdown", [CellKind.RAW]: "raw" }
@@ -60,10 +61,10 @@ export class Cell {
     this.#explanation = new Explanation(this.#region, { closed: () => this.edit(), tried: handlers.tried && (code => handlers.tried(this, code)) })
     const holder = element("div", { class: "editor" })
     const run = element("button", {
-      type: "button", class: "run", "aria-label": "Run", title: "Run (Shift-Enter)",
+      type: "button", class: "run", "aria-label": t("Run"), title: t("Run (Shift-Enter)"),
       onclick: () => handlers.run(this),
     })
-    const menu = element("button", { type: "button", class: "dots", title: "Actions" })
+    const menu = element("button", { type: "button", class: "dots", title: t("Actions") })
     giveMenu(menu, () => handlers.menu(this))
     this.element = element("section", { class: "cell", tabIndex: -1 },
       element("div", { class: "gutter" }, run, this.#heading, element("div", { class: "more" }, menu)),
@@ -171,10 +172,10 @@ export class Cell {
   #label() {
     const number = this.#number
     this.#heading.textContent = number
-    this.element.setAttribute("aria-label", `Cell ${number}`)
-    this.element.querySelector(".dots").setAttribute("aria-label", `Actions of cell ${number}`)
-    this.#editor.label = `${this.isCode ? "Code" : "Text"} of cell ${number}`
-    this.#region.setAttribute("aria-label", `Output of cell ${number}`)
+    this.element.setAttribute("aria-label", t("Cell {number}", { number }))
+    this.element.querySelector(".dots").setAttribute("aria-label", t("Actions of cell {number}", { number }))
+    this.#editor.label = this.isCode ? t("Code of cell {number}", { number }) : t("Text of cell {number}", { number })
+    this.#region.setAttribute("aria-label", t("Output of cell {number}", { number }))
   }
 
   /** Make the page say what the cell is. */
@@ -186,7 +187,7 @@ export class Cell {
     this.element.classList.toggle("rendered", rendered)
     this.element.classList.toggle("folded", folded && this.isCode)
     if (rendered) this.#render()
-    const marks = [folded && this.isCode && this.code.split("\n", 1)[0], auto && this.isCode && "runs when opened"]
+    const marks = [folded && this.isCode && this.code.split("\n", 1)[0], auto && this.isCode && t("runs when opened")]
     this.#marks.replaceChildren(...marks.filter(Boolean).map(text => element("span", { text })))
     this.#label()
   }
@@ -255,9 +256,9 @@ export class Cell {
     this.phase = phase
     this.#region.setAttribute("aria-busy", "true")
     this.element.classList.remove("failed")
-    this.tell(phase === "sent" ? "sending …" : "queued")
+    this.tell(phase === "sent" ? t("sending …") : t("queued"))
     this.#note.append(" ", element("button", {
-      type: "button", text: "Cancel", onclick: () => this.#handlers.cancel(this),
+      type: "button", text: t("Cancel"), onclick: () => this.#handlers.cancel(this),
     }))
   }
 
@@ -270,7 +271,7 @@ export class Cell {
     } else if (kind === "started") {
       this.phase = "running"
       this.#handlers.started(this)
-      this.tell("running …")
+      this.tell(t("running …"))
       this.element.classList.add("running")
     } else {
       this.#output.add(kind, value)
@@ -280,12 +281,12 @@ export class Cell {
   /** The run was not begun, or not as it should: say why. */
   refuse(reason) {
     this.#output.fail(reason)
-    this.#end("refused")
+    this.#end(t("refused"))
   }
 
   /** A run that was never sent is given up. */
   withdraw() {
-    this.#end("cancelled")
+    this.#end(t("cancelled"))
   }
 
   /** What the controls of its interacts are set to: {name: value} of each, in order. */
@@ -325,7 +326,7 @@ export class Cell {
   #finished({ status, reason, seconds }) {
     this.#interacts.runEnded()
     const why = status === Status.DIED ? "" : reason // which is told in the output
-    this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "), ENDINGS[status] || "finished")
+    this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "), ENDINGS[status] || t("finished"))
     this.element.classList.toggle("failed", status === Status.ERROR || status === Status.DIED)
   }
 
@@ -358,8 +359,7 @@ export class Cell {
 /** Seconds as a person reads them; nothing for what was too quick to notice. */
 function duration(seconds) {
   if (seconds < 0.05) return ""
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  if (seconds < 60) return `${Math.round(seconds)} s`
+  if (seconds < 60) return t("{count} s", { count: figure(seconds, seconds < 10 ? 1 : 0) })
   const minutes = Math.floor(seconds / 60)
-  return `${minutes} min ${Math.round(seconds - minutes * 60)} s`
+  return t("{minutes} min {seconds} s", { minutes, seconds: Math.round(seconds - minutes * 60) })
 }

@@ -7,6 +7,7 @@ import { element } from "./dom.js"
 import { loadKatex, typeset } from "./latex.js"
 import { show } from "./bundle.js"
 import { numberAt } from "./steps.js"
+import { t } from "./words.js"
 
 const MATH = /\$([^$]+)\$/
 
@@ -40,7 +41,7 @@ export function makeControl({ label, kind, options }, value, handlers) {
 }
 
 function plainLabel(label) {
-  return label.replaceAll("$", "").trim() || "value"
+  return label.replaceAll("$", "").trim() || t("value")
 }
 
 class Control {
@@ -96,10 +97,10 @@ class Range extends Control {
   #options
 
   constructor(label, options, { changed }) {
-    const end = word => element("input", {
-      type: "range", min: 0, max: options.count - 1, step: 1, "aria-label": `${label}, ${word}`,
+    const end = name => element("input", {
+      type: "range", min: 0, max: options.count - 1, step: 1, "aria-label": name,
     })
-    const ends = [end("from"), end("to")]
+    const ends = [end(t("{label}, from", { label })), end(t("{label}, to", { label }))]
     const track = element("div", { class: "two-ends" }, ...ends)
     const readout = element("output", { class: "readout" })
     super([track, ...(options.readout ? [readout] : [])])
@@ -296,7 +297,7 @@ class Grid extends Control {
 
   constructor(label, { rows, columns, width }, { changed, entered }) {
     const boxes = Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) =>
-      new Box(`${label}, row ${row + 1}, column ${column + 1}`, { width }, { changed, entered })))
+      new Box(t("{label}, row {row}, column {column}", { label, row: row + 1, column: column + 1 }), { width }, { changed, entered })))
     super([element("div", { class: "grid", role: "group", "aria-label": label },
       ...boxes.map(row => element("div", {}, ...row.map(box => box.element))))])
     this.#rows = boxes
@@ -317,7 +318,7 @@ class Colour extends Control {
 
   constructor(label, { box }, { changed, entered }) {
     const picker = element("input", { type: "color", "aria-label": label })
-    const text = new Box(`${label}, as text`, { width: 7 }, {
+    const text = new Box(t("{label}, as text", { label }), { width: 7 }, {
       entered,
       changed: () => {
         const colour = /^#?([0-9a-f]{6})$/i.exec(text.value.trim())

@@ -1,5 +1,6 @@
 // What the status page plots, from the answer of /status/course. Pure.
 
+import { figure, t } from "./words.js"
 /** The course of one figure of a service ("host/name") or of a host's load; null if there is none. */
 export function courseOf(course, place, figure) {
   const found = figure === "load" ? course.hosts[place] : course.services[place]?.[figure]
@@ -21,12 +22,12 @@ export function totalLoad(course) {
 /** A value with its unit, as people read it: "%", "B" (bytes) or "" for a number. */
 export function inWords(value, unit) {
   if (value === null || value === undefined) return "–"
-  if (unit === "%") return `${value.toFixed(value < 10 ? 1 : 0)} %`
-  if (unit !== "B") return Number.isInteger(value) ? String(value) : value.toFixed(2)
-  const units = ["bytes", "KB", "MB", "GB", "TB"]
+  if (unit === "%") return `${figure(value, value < 10 ? 1 : 0)} %`
+  if (unit !== "B") return figure(value, Number.isInteger(value) ? 0 : 2)
+  const units = [t("bytes"), "KB", "MB", "GB", "TB"]
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(value, 1)) / 3))
   const scaled = value / 1000 ** power
-  return `${scaled.toFixed(power && scaled < 100 ? 1 : 0)} ${units[power]}`
+  return `${figure(scaled, power && scaled < 100 ? 1 : 0)} ${units[power]}`
 }
 
 function sum(values) {

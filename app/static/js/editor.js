@@ -10,6 +10,7 @@ import {
 import { cursors, showCursors } from "./cursors.js"
 import { withoutPrompts } from "./prompts.js"
 import { difference, fromCodePoints, toCodePoints } from "./text.js"
+import { t } from "./words.js"
 
 const CODE = [indentOnInput(), closeBrackets(), python(), syntaxHighlighting(classHighlighter)]
 
@@ -122,7 +123,7 @@ export class Editor {
       this.#numbers.of([]),
       keymap.of([...closeBracketsKeymap, ...yUndoManagerKeymap]),
       Prec.low(keymap.of([{ key: "Escape", run: does(leave) }, ...defaultKeymap])),
-      this.#label.of(this.#named("Code")),
+      this.#label.of(this.#named(t("Code"))),
       EditorView.contentAttributes.of({ spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
       EditorView.lineWrapping,
       EditorView.updateListener.of(update => {

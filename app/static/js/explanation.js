@@ -3,6 +3,7 @@
 import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
 import { withoutPrompts } from "./prompts.js"
+import { t } from "./words.js"
 
 const PROMPT = /^\s*(sage:|>>>)/
 
@@ -32,11 +33,11 @@ export class Explanation {
   show({ text, html }) {
     this.close()
     const close = element("button", {
-      type: "button", class: "close", "aria-label": "Close help", title: "Close (Escape)",
+      type: "button", class: "close", "aria-label": t("Close help"), title: t("Close (Escape)"),
       onclick: () => this.close(true),
     })
     const content = html ? this.#rendered(html) : element("pre", { tabIndex: 0 }, ...styled(runs(text).runs))
-    this.#shown = element("aside", { class: "help", "aria-label": "Help" }, close, content)
+    this.#shown = element("aside", { class: "help", "aria-label": t("Help") }, close, content)
     this.#place.before(this.#shown)
   }
 
@@ -62,6 +63,6 @@ export class Explanation {
 
   /** A button that has an example tried out. */
   #offer(code) {
-    return element("button", { type: "button", class: "try", text: "Try it", onclick: () => this.#handlers.tried(code) })
+    return element("button", { type: "button", class: "try", text: t("Try it"), onclick: () => this.#handlers.tried(code) })
   }
 }

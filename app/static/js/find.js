@@ -1,6 +1,7 @@
 // Find and replace in all cells of the worksheet.
 
 import { matches, patternOf, replaced } from "./search.js"
+import { t } from "./words.js"
 
 export class Find {
   #form
@@ -100,7 +101,9 @@ export class Find {
     const here = found.findIndex(match => this.#isAt(match))
     const { query } = this.#form.elements
     const wrong = query.value && !this.#pattern
-    const text = wrong ? "not a regular expression" : !query.value ? "" : here >= 0 ? `${here + 1} of ${found.length}` : `${found.length} found`
+    const count = found.length
+    const place = here >= 0 ? t("{place} of {count}", { place: here + 1, count }) : t("{count} found", { count })
+    const text = wrong ? t("not a regular expression") : query.value && place
     this.#form.querySelector("output").textContent = text
   }
 }

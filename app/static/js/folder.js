@@ -4,6 +4,7 @@ import { element } from "./dom.js"
 import { Upload } from "./upload.js"
 import { amount } from "./usage.js"
 import { Unit } from "./wire.js"
+import { LOCALE, t } from "./words.js"
 
 const SOON = 400 // ms after which a run's files are kept
 
@@ -59,10 +60,10 @@ export class Folder {
   async refresh() {
     try {
       const response = await fetch(`${this.#base}/files`, { headers: { Accept: "application/json" } })
-      if (!response.ok) throw new Error(`the site answers ${response.status}`)
+      if (!response.ok) throw new Error(t("the site answers {status}", response))
       this.#show(await response.json())
     } catch (error) {
-      this.#tell(`The files can't be listed now: ${error.message}.`)
+      this.#tell(t("The files can't be listed now: {why}.", { why: error.message }))
     }
   }
 
@@ -100,20 +101,21 @@ export class Folder {
   }
 
   #upload(file) {
-    const bar = element("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` })
+    const bar = element("progress", { max: 1, value: 0, "aria-label": t("Upload of {name}", file) })
     const note = element("small")
-    const cancel = element("button", { type: "button", text: "Cancel", "aria-label": `Cancel the upload of ${file.name}` })
+    const cancel = element("button", { type: "button", text: t("Cancel"), "aria-label": t("Cancel the upload of {name}", file) })
     const line = element("li", {}, element("span", { text: file.name }), bar, note, cancel)
     this.#uploads.append(line)
     const upload = new Upload(this.#base, file, file.name, {
       progress: (share, text) => {
         if (share !== null) bar.value = share
-        note.textContent = text || `${Math.floor(100 * bar.value)} % of ${amount(file.size, Unit.BYTES)}`
+        const size = amount(file.size, Unit.BYTES)
+        note.textContent = text || t("{percent} % of {size}", { percent: Math.floor(100 * bar.value), size })
       },
       ended: problem => {
         line.remove()
         if (problem && problem !== "cancelled") this.#tell(`${file.name}: ${problem}`)
-        if (!problem) this.#announcer.say(`${file.name} is uploaded`)
+        if (!problem) this.#announcer.say(t("{name} is uploaded", file))
         this.refresh()
       },
     })
@@ -123,29 +125,30 @@ export class Folder {
   #show({ files, used, limit }) {
     this.#meter.max = limit
     this.#meter.value = used
-    this.#room.textContent = `${amount(used, Unit.BYTES)} of ${amount(limit, Unit.BYTES)}`
+    this.#room.textContent = t("{used} of {allowed}", { used: amount(used, Unit.BYTES), allowed: amount(limit, Unit.BYTES) })
     const lines = files.map(file => this.#line(file))
-    if (!lines.length) lines.push(element("li", { class: "none", text: "Files that are dropped here, or that code writes, are kept with the worksheet. Code opens them by name." }))
+    if (!lines.length) lines.push(element("li", { class: "none", text: t("Files that are dropped here, or that code writes, are kept with the worksheet. Code opens them by name.") }))
     this.#list.replaceChildren(...lines)
   }
 
   #line({ path, size, changed }) {
     const href = `${this.#base}/files/${path.split("/").map(encodeURIComponent).join("/")}`
-    const does = (text, action) => element("button", { type: "button", text, "aria-label": `${text} ${path}`, onclick: action })
+    const does = (text, name, action) => element("button", { type: "button", text, "aria-label": name, onclick: action })
+    const time = new Date(changed).toLocaleString(LOCALE)
     return element("li", {},
-      element("a", { href, text: path, title: `Download; changed ${new Date(changed).toLocaleString()}` }),
+      element("a", { href, text: path, title: t("Download; changed {time}", { time }) }),
       element("small", { text: amount(size, Unit.BYTES) }),
-      does("Rename", () => this.#rename(path)),
-      does("Delete", () => this.#delete(path)))
+      does(t("Rename"), t("Rename {path}", { path }), () => this.#rename(path)),
+      does(t("Delete"), t("Delete {path}", { path }), () => this.#delete(path)))
   }
 
   #rename(path) {
-    const to = prompt(`Another name for ${path}:`, path)?.trim()
+    const to = prompt(t("Another name for {path}:", { path }), path)?.trim()
     if (to && to !== path) this.#change("rename", { path, to })
   }
 
   #delete(path) {
-    if (confirm(`Delete ${path}? It can't be brought back.`)) this.#change("delete", { path })
+    if (confirm(t("Delete {path}? It can't be brought back.", { path }))) this.#change("delete", { path })
   }
 
   async #change(action, fields) {
@@ -155,7 +158,7 @@ export class Folder {
       const response = await fetch(`${this.#base}/folder/${action}`, { method: "POST", body, headers: { Accept: "text/plain" } })
       if (!response.ok) this.#tell((await response.text()).trim().replace(/^Conflict\. /, ""))
     } catch {
-      this.#tell("The site can't be reached: try again when you are online.")
+      this.#tell(t("The site can't be reached: try again when you are online."))
     }
     this.refresh()
   }

@@ -4,6 +4,7 @@
 import { element } from "./dom.js"
 import { Explanation } from "./explanation.js"
 import { hasWords } from "./search.js"
+import { t, tn } from "./words.js"
 
 const NAME = /^[A-Za-z_][\w.]*$/
 
@@ -60,13 +61,13 @@ export class Guide {
   }
 
   async #load() {
-    this.tell("loading …")
+    this.tell(t("loading …"))
     try {
       const answer = await fetch("/examples")
       if (!answer.ok) throw new Error(answer.statusText)
       this.#subjects = await answer.json()
     } catch {
-      return this.tell("The examples can't be had now: open this panel again when there is a connection.")
+      return this.tell(t("The examples can't be had now: open this panel again when there is a connection."))
     }
     this.#search()
   }
@@ -80,15 +81,15 @@ export class Guide {
     const query = this.#query.value.trim()
     this.#explanation.close()
     this.#explain.hidden = !NAME.test(query)
-    this.#explain.textContent = `What is ${query}?`
+    this.#explain.textContent = t("What is {name}?", { name: query })
     if (!this.#subjects) return
     const found = this.#subjects
       .map(({ title, examples }) => ({ title, examples: examples.filter(each => isFound(title, each, query)) }))
       .filter(({ examples }) => examples.length)
     const count = found.reduce((sum, { examples }) => sum + examples.length, 0)
     const other = this.#handlers.otherLanguage()
-    const warning = other && `These examples are for Sage; here is ${other}.`
-    this.tell(query ? `${count} example${count === 1 ? "" : "s"}` : warning)
+    const warning = other && t("These examples are for Sage; here is {other}.", { other })
+    this.tell(query ? tn("{count} example", "{count} examples", count) : warning)
     this.#list.replaceChildren(...found.map(subject => this.#subject(subject, Boolean(query))))
   }
 
@@ -101,11 +102,12 @@ export class Guide {
   }
 
   #example({ title, text, code }) {
-    const does = (label, act) => element("button", { type: "button", text: label, "aria-label": `${label} “${title}”`, onclick: () => act(code) })
+    const does = (text, name, act) => element("button", { type: "button", text, "aria-label": name, onclick: () => act(code) })
+    const { insert, run } = this.#handlers
     return element("article", { "aria-label": title },
       element("h3", { text: title }), rendered(text),
       element("pre", { text: code, tabIndex: 0 }),
-      element("p", {}, does("Insert", this.#handlers.insert), " ", does("Run", this.#handlers.run)))
+      element("p", {}, does(t("Insert"), t("Insert “{title}”", { title }), insert), " ", does(t("Run"), t("Run “{title}”", { title }), run)))
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { frame, RELEASE } from "./frame.js"
 import { hasFormulas, typesetWithin } from "./latex.js"
+import { t } from "./words.js"
 
 const TALLEST = 2000 // px; what is taller scrolls in its frame
 const SMALLEST = 8
@@ -28,7 +29,7 @@ export function showHtml(html, title) {
   const formulas = hasFormulas(html)
   const shown = frame({
     path: `/output?release=${RELEASE}`,
-    title: title || "HTML output",
+    title: title || t("HTML output"),
     message: STYLE + (formulas ? KATEX + typesetWithin(html) : html),
     heard: ({ height }) => {
       if (!(height >= 0)) return

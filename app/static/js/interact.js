@@ -9,6 +9,7 @@ import { makeControl } from "./controls.js"
 import { element } from "./dom.js"
 import { Output } from "./output.js"
 import { Status } from "./wire.js"
+import { t } from "./words.js"
 
 const SEND_EVERY = 40 // ms between two updates while a control is dragged
 const SHOW_UNFINISHED = 250 // ms after which the output of an update is shown as it comes
@@ -16,8 +17,8 @@ const KEEP_HEIGHT = 400 // ms after an update that the place of its output does 
 const TELL_AFTER = 400 // ms that an update may take before the page says so
 const MOST_UNSEEN = 4 // updates whose output is made, but not seen yet
 const UPDATE = "auto_update" // the button's place in a layout
-const OVER = "The session has ended: run the cell again to use these controls."
-const ENDINGS = { [Status.INTERRUPTED]: "interrupted", [Status.CANCELLED]: "cancelled" }
+const OVER = t("The session has ended: run the cell again to use these controls.")
+const ENDINGS = { [Status.INTERRUPTED]: t("interrupted"), [Status.CANCELLED]: t("cancelled") }
 
 /** The interacts of one cell. */
 export class Interacts {
@@ -273,7 +274,7 @@ class Interact {
   #busy() {
     this.element.classList.add("updating")
     this.#place.setAttribute("aria-busy", "true")
-    this.#tellTimer ||= setTimeout(() => this.#tell("updating …"), TELL_AFTER)
+    this.#tellTimer ||= setTimeout(() => this.#tell(t("updating …")), TELL_AFTER)
   }
 
   #idle() {

@@ -1,6 +1,7 @@
 // JSON as a tree that opens and closes.
 
 import { element } from "./dom.js"
+import { figure } from "./words.js"
 
 const OPEN = 2 // levels, at first
 const MOST = 1000 // entries shown of one list or object
@@ -22,7 +23,7 @@ function tree(value, open, name = "") {
     return element("div", {}, ...label, element("span", { class: `value ${typeof value}`, text: JSON.stringify(value) }))
   }
   const entries = Object.entries(value)
-  const count = entries.length.toLocaleString("en")
+  const count = figure(entries.length)
   const kind = Array.isArray(value) ? `[${count}]` : `{${count}}`
   const made = element("details", { open: open > 0 },
     element("summary", {}, ...label, element("span", { class: "kind", text: kind })))

@@ -3,20 +3,21 @@
 
 import { EditorView } from "codemirror"
 import { element } from "./dom.js"
+import { t } from "./words.js"
 
 // What a key types, or the key it stands for, with what screen readers call it
 const KEYS = [
-  ["⇥", "Complete", { key: "Tab" }],
-  ["←", "Left", { move: false }], ["→", "Right", { move: true }],
-  ["(", "Opening parenthesis"], [")", "Closing parenthesis"], ["^", "Power"], ["*", "Times"], ["/", "Divided by"],
-  ["+", "Plus"], ["-", "Minus"], ["=", "Equals"], ["_", "Underscore"], ["[", "Opening bracket"], ["]", "Closing bracket"],
-  ["{", "Opening brace"], ["}", "Closing brace"], [":", "Colon"], [",", "Comma"], [".", "Point"], ["'", "Quote"],
-  ['"', "Double quote"], ["<", "Less"], [">", "Greater"], ["%", "Percent"], ["#", "Number sign"], ["\\", "Backslash"], ["$", "Dollar"],
-  ["▶", "Run and move on", { key: "Enter", shiftKey: true }],
+  ["⇥", t("Complete"), { key: "Tab" }],
+  ["←", t("Left"), { move: false }], ["→", t("Right"), { move: true }],
+  ["(", t("Opening parenthesis")], [")", t("Closing parenthesis")], ["^", t("Power")], ["*", t("Times")], ["/", t("Divided by")],
+  ["+", t("Plus")], ["-", t("Minus")], ["=", t("Equals")], ["_", t("Underscore")], ["[", t("Opening bracket")], ["]", t("Closing bracket")],
+  ["{", t("Opening brace")], ["}", t("Closing brace")], [":", t("Colon")], [",", t("Comma")], [".", t("Point")], ["'", t("Quote")],
+  ['"', t("Double quote")], ["<", t("Less")], [">", t("Greater")], ["%", t("Percent")], ["#", t("Number sign")], ["\\", t("Backslash")], ["$", t("Dollar")],
+  ["▶", t("Run and move on"), { key: "Enter", shiftKey: true }],
 ]
 
 export class KeyRow {
-  #row = element("div", { class: "key-row", role: "toolbar", "aria-label": "Keys for mathematics", hidden: true, dir: "ltr" })
+  #row = element("div", { class: "key-row", role: "toolbar", "aria-label": t("Keys for mathematics"), hidden: true, dir: "ltr" })
   #view = null
 
   constructor() {

@@ -1,6 +1,7 @@
 // The keys of a worksheet: what they do when a cell is selected, and the help that lists them.
 
 import { element } from "./dom.js"
+import { t } from "./words.js"
 
 const TWICE = 600 // ms between two presses that mean one thing
 
@@ -12,31 +13,31 @@ const SELECTED = {
 }
 
 const HELP = [
-  ["In the editor", [
-    ["Shift Enter", "run the cell and move on"],
-    ["Ctrl Enter", "run the cell"],
-    ["Tab", "complete, or indent"],
-    ["Shift Tab", "explain what the cursor is at, or indent less"],
-    ["Ctrl Shift −", "split the cell at the cursor"],
-    ["↑ ↓", "at the edge: go on in the next cell"],
-    ["Ctrl Z", "undo what was typed"],
-    ["Esc", "leave the editor, select the cell"],
+  [t("In the editor"), [
+    ["Shift Enter", t("run the cell and move on")],
+    ["Ctrl Enter", t("run the cell")],
+    ["Tab", t("complete, or indent")],
+    ["Shift Tab", t("explain what the cursor is at, or indent less")],
+    ["Ctrl Shift −", t("split the cell at the cursor")],
+    ["↑ ↓", t("at the edge: go on in the next cell")],
+    ["Ctrl Z", t("undo what was typed")],
+    ["Esc", t("leave the editor, select the cell")],
   ]],
-  ["When a cell is selected", [
-    ["Enter", "edit it"],
-    ["↑ ↓", "select another"],
-    ["Alt ↑ ↓", "move the cell"],
-    ["A B", "add a cell above, below"],
-    ["D D", "delete the cell"],
-    ["Z", "take back: delete, move, split, merge, replace"],
-    ["M Y R", "make it text, code, plain text"],
-    ["Shift M", "merge with the cell below"],
-    ["O", "fold the code"],
-    ["F", "find and replace"],
-    ["T", "contents"],
-    ["E", "examples by subject"],
-    ["L", "line numbers"],
-    ["H", "this help"],
+  [t("When a cell is selected"), [
+    ["Enter", t("edit it")],
+    ["↑ ↓", t("select another")],
+    ["Alt ↑ ↓", t("move the cell")],
+    ["A B", t("add a cell above, below")],
+    ["D D", t("delete the cell")],
+    ["Z", t("take back: delete, move, split, merge, replace")],
+    ["M Y R", t("make it text, code, plain text")],
+    ["Shift M", t("merge with the cell below")],
+    ["O", t("fold the code")],
+    ["F", t("find and replace")],
+    ["T", t("contents")],
+    ["E", t("examples by subject")],
+    ["L", t("line numbers")],
+    ["H", t("this help")],
   ]],
 ]
 

@@ -2,6 +2,7 @@
 // Who comes asks; as long as nobody answers, nobody is told anything.
 
 import { element } from "./dom.js"
+import { t } from "./words.js"
 
 const BEAT = 15_000 // ms between two messages of a page where nothing happens
 const SILENCE = 40_000 // ms after which somebody counts as gone
@@ -51,7 +52,7 @@ export class Others {
     if (left) this.#people.delete(browser)
     else {
       const color = before?.color ?? this.#free()
-      this.#people.set(browser, { name: name || "Somebody", cell, anchor, head, color, seen: Date.now() })
+      this.#people.set(browser, { name: name || t("Somebody"), cell, anchor, head, color, seen: Date.now() })
     }
     for (const id of new Set([before?.cell, left ? "" : cell])) this.#mark(id)
     this.#show()
@@ -91,6 +92,6 @@ export class Others {
     const people = [...this.#people.values()]
     this.#list.hidden = people.length === 0
     this.#list.replaceChildren(...people.map(({ name, color }) =>
-      element("li", { text: name, "data-color": color, title: `${name} has this worksheet open, too` })))
+      element("li", { text: name, "data-color": color, title: t("{name} has this worksheet open, too", { name }) })))
   }
 }

@@ -3,6 +3,7 @@
 import { element } from "./dom.js"
 import { headings } from "./headings.js"
 import { CellKind } from "./wire.js"
+import { t } from "./words.js"
 
 export class Outline {
   #panel
@@ -32,7 +33,7 @@ export class Outline {
     const lines = this.#cells.shown
       .filter(cell => cell.kind === CellKind.MARKDOWN)
       .flatMap(cell => headings(cell.code).map((heading, index) => this.#line(cell, heading, index)))
-    if (!lines.length) lines.push(element("li", { class: "none", text: "Headings in text cells (# Heading) are listed here." }))
+    if (!lines.length) lines.push(element("li", { class: "none", text: t("Headings in text cells (# Heading) are listed here.") }))
     this.#list.replaceChildren(...lines)
   }
 

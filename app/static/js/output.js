@@ -10,6 +10,7 @@ import { element, styled } from "./dom.js"
 import { StreamText } from "./stream.js"
 import { amount } from "./usage.js"
 import { Status, StreamName, Unit } from "./wire.js"
+import { figure, t, tn } from "./words.js"
 
 const SLICE = 8 // ms of work per animation frame
 const PIECE = 256 * 1024 // characters written at once
@@ -149,10 +150,11 @@ export class Output {
   #tellElided() {
     if (!this.#elided) {
       this.#elided = element("p", { class: "elided" }, element("span"),
-        element("button", { type: "button", text: "Show all", onclick: () => this.#showEverything() }))
+        element("button", { type: "button", text: t("Show all"), onclick: () => this.#showEverything() }))
       this.#region.prepend(this.#elided)
     }
-    this.#elided.firstChild.textContent = `${this.#aside.length.toLocaleString("en")} earlier outputs are not shown.`
+    const count = this.#aside.length
+    this.#elided.firstChild.textContent = tn("{number} earlier output is not shown.", "{number} earlier outputs are not shown.", count, { number: figure(count) })
   }
 
   #showEverything() {
@@ -165,8 +167,8 @@ export class Output {
   #ask({ prompt, password }) {
     const input = element("input", { type: password ? "password" : "text", autocomplete: "off", spellcheck: false })
     const form = element("form", { class: "question" },
-      element("label", {}, element("span", { text: prompt || "Input" }), input),
-      element("button", { text: "Send" }))
+      element("label", {}, element("span", { text: prompt || t("Input") }), input),
+      element("button", { text: t("Send") }))
     form.onsubmit = event => {
       event.preventDefault()
       this.#handlers.reply(input.value)
@@ -189,7 +191,7 @@ export class Output {
     this.#closeQuestion()
     if (value.status === Status.DIED) {
       this.#stream = null
-      this.#append(element("p", { class: "failure", text: `The session ended: ${value.reason || "no reason is known"}` }))
+      this.#append(element("p", { class: "failure", text: value.reason ? t("The session ended: {reason}", value) : t("The session ended: no reason is known") }))
     }
     this.#region.style.minHeight = ""
     this.#handlers.finished(value)
@@ -232,7 +234,7 @@ function traceback({ name, value, text, short }) {
   const told = element("div", { class: "traceback" },
     element("pre", {}, ...styled(runs(short || whole).runs)))
   if (!short || short === whole) return told
-  const details = element("details", {}, element("summary", { text: "Full traceback" }))
+  const details = element("details", {}, element("summary", { text: t("Full traceback") }))
   details.addEventListener("toggle", () => {
     details.append(element("pre", {}, ...styled(runs(whole).runs)))
   }, { once: true })
@@ -248,12 +250,12 @@ function written({ files, more }) {
       href: `${folder}/${path.split("/").map(encodeURIComponent).join("/")}${query}`,
       target: "_blank", rel: "noopener", text: path,
     }), " ", element("small", { text: amount(Number(size), Unit.BYTES) })))
-  if (more) links.push(element("li", { text: `and ${more} more` }))
-  return element("ul", { class: "files", "aria-label": "Files written" }, ...links)
+  if (more) links.push(element("li", { text: t("and {more} more", { more }) }))
+  return element("ul", { class: "files", "aria-label": t("Files written") }, ...links)
 }
 
 function truncated({ limit, session }) {
   const megabytes = Math.round(Number(limit) / 1e5) / 10
-  if (session) return `Output truncated: all runs of this session together may send ${megabytes} MB. Restart it to see more.`
-  return `Output truncated at ${megabytes} MB, the run continues.`
+  if (session) return t("Output truncated: all runs of this session together may send {megabytes} MB. Restart it to see more.", { megabytes })
+  return t("Output truncated at {megabytes} MB, the run continues.", { megabytes })
 }

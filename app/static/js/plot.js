@@ -2,6 +2,7 @@
 
 import uPlot from "../vendor/uplot.js"
 import { inWords } from "./course.js"
+import { LOCALE } from "./words.js"
 
 const SPARK = { width: 80, height: 20 }
 const HEIGHT = 110
@@ -57,7 +58,7 @@ export function plot(title, unit) {
     if (place === null || place === undefined) {
       value.textContent = inWords(values.findLast(one => one !== null), unit)
     } else {
-      const time = new Date(times[place] * 1000).toLocaleTimeString()
+      const time = new Date(times[place] * 1000).toLocaleTimeString(LOCALE)
       value.textContent = `${time}: ${inWords(values[place], unit)}`
     }
   }

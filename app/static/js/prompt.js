@@ -6,6 +6,7 @@ import { Explanation } from "./explanation.js"
 import { Recall } from "./recall.js"
 import { SharedText } from "./shared.js"
 import { isComplete } from "./statements.js"
+import { t } from "./words.js"
 
 export class Prompt {
   #handlers
@@ -50,7 +51,7 @@ export class Prompt {
       complete: (code, cursor) => handlers.complete(this, code, cursor),
       inspect: (code, cursor) => handlers.inspect(this, code, cursor),
     })
-    this.#editor.label = "Command line"
+    this.#editor.label = t("Command line")
     place.addEventListener("keydown", event => this.#key(event))
     place.addEventListener("focusout", event => {
       if (!place.contains(event.relatedTarget)) this.#editor.tabbable = true
@@ -91,7 +92,7 @@ export class Prompt {
     const code = this.#editor.code.trimEnd()
     if (!code) return
     this.#waits = !this.#handlers.enter(code)
-    if (this.#waits) return this.tell("What was entered before is not here yet. This runs as soon as it is; type on to change it first.")
+    if (this.#waits) return this.tell(t("What was entered before is not here yet. This runs as soon as it is; type on to change it first."))
     this.#explanation.close()
     this.tell("")
     this.#recall.reset()
@@ -125,7 +126,7 @@ export class Prompt {
     try {
       localStorage.setItem(this.#kept, code)
     } catch {
-      this.tell("This browser's storage is full or forbidden: what you type is in this page only until you enter it.")
+      this.tell(t("This browser's storage is full or forbidden: what you type is in this page only until you enter it."))
     }
   }
 

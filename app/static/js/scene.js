@@ -7,12 +7,13 @@
 
 import { element } from "./dom.js"
 import { frame, RELEASE, tell } from "./frame.js"
+import { t } from "./words.js"
 
 const DRAWING = 6 // scenes at a time
 const PATIENCE = 1000 // ms that a scene has for its picture
 const PICTURE = /^data:image\/png;base64,[A-Za-z0-9+/=]+$/
 const LARGEST = 20_000_000 // characters of a picture
-const TITLE = "3D scene: drag or press arrow keys to rotate, + and - to zoom"
+const TITLE = t("3D scene: drag or press arrow keys to rotate, + and - to zoom")
 
 const scenes = new WeakMap() // by element
 let drawing = [] // the last one seen is last
@@ -80,7 +81,7 @@ class Scene {
     this.#frame = null
     this.element.replaceChildren(isPicture(picture)
       ? element("img", { src: picture, alt: this.#title })
-      : element("button", { type: "button", text: "Show the scene", onclick: () => this.#start() }))
+      : element("button", { type: "button", text: t("Show the scene"), onclick: () => this.#start() }))
   }
 
   #stop() {
@@ -101,8 +102,7 @@ class Scene {
     observer.unobserve(this.element)
     this.element.classList.add("missing")
     this.element.replaceChildren(element("p", {
-      text: "This scene needs WebGL, which this browser does not have or has switched off. "
-        + "show(…, viewer='tachyon') gives a picture instead.",
+      text: t("This scene needs WebGL, which this browser does not have or has switched off. show(…, viewer='tachyon') gives a picture instead."),
     }))
   }
 
@@ -110,7 +110,7 @@ class Scene {
   #lose() {
     this.#stop()
     this.element.replaceChildren(element("button", {
-      type: "button", text: "Show the scene again", onclick: () => this.#start(),
+      type: "button", text: t("Show the scene again"), onclick: () => this.#start(),
     }))
   }
 }

@@ -1,6 +1,7 @@
 // The state of connection and session in words. Pure.
 
 import { Kind } from "./wire.js"
+import { t } from "./words.js"
 
 const WORDS = {
   [Kind.NONE]: "idle",
@@ -10,20 +11,28 @@ const WORDS = {
   [Kind.DEAD]: "dead",
   [Kind.WAITING]: "waiting",
 }
+const TEXTS = {
+  idle: t("idle"), starting: t("starting"), busy: t("busy"), dead: t("dead"), waiting: t("waiting"), reconnecting: t("reconnecting"),
+}
 
 /**
- * {word, detail} for a connection ("new", "open", "lost" or "refused", with its reason)
+ * The {word, text} for a connection ("new", "open", "lost" or "refused", with its reason)
  * and the session's latest State, null before the first.
  */
 export function describe(connection, reason, state) {
+  const { word, detail } = stateOf(connection, reason, state)
+  return { word, text: detail ? `${TEXTS[word]} — ${detail}` : TEXTS[word] }
+}
+
+function stateOf(connection, reason, state) {
   if (connection === "refused") return { word: "dead", detail: reason }
   if (connection === "lost") return { word: "reconnecting", detail: reason }
-  if (connection === "new") return { word: "starting", detail: "connecting to the server" }
-  if (!state) return { word: "starting", detail: "loading what was computed before" }
+  if (connection === "new") return { word: "starting", detail: t("connecting to the server") }
+  if (!state) return { word: "starting", detail: t("loading what was computed before") }
   if (state.kind === Kind.WAITING) {
-    return { word: "waiting", detail: `place ${state.place} in the queue: ${state.reason}` }
+    return { word: "waiting", detail: t("place {place} in the queue: {reason}", state) }
   }
-  const none = state.kind === Kind.NONE ? "a session starts when you run a cell" : ""
+  const none = state.kind === Kind.NONE ? t("a session starts when you run a cell") : ""
   return { word: WORDS[state.kind], detail: state.reason || none }
 }
 
@@ -32,7 +41,7 @@ export function describe(connection, reason, state) {
  * `open`, and the database is `delayed`. `isKept`: by this browser alone.
  */
 export function describeSaving({ complete, open, delayed }) {
-  if (complete) return { text: open ? "saved" : "saved, offline", isKept: false }
-  if (open && !delayed) return { text: "saving …", isKept: false }
-  return { text: open ? "not saved yet: kept in this browser" : "offline: kept in this browser", isKept: true }
+  if (complete) return { text: open ? t("saved") : t("saved, offline"), isKept: false }
+  if (open && !delayed) return { text: t("saving …"), isKept: false }
+  return { text: open ? t("not saved yet: kept in this browser") : t("offline: kept in this browser"), isKept: true }
 }

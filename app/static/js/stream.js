@@ -9,6 +9,7 @@ import { runs } from "./ansi.js"
 import { element, styled } from "./dom.js"
 import { settle } from "./terminal.js"
 import { count } from "./text.js"
+import { figure, t, tn } from "./words.js"
 
 const BLOCK_LINES = 200
 const REDRAWN_LINES = 50 // at the end, that the cursor may come back to
@@ -107,13 +108,13 @@ export class StreamText {
     if (!this.#elided) {
       this.#elided = element("p", { class: "elided" }, element("span"),
         element("button", { type: "button", onclick: () => this.#showEverything() }),
-        element("button", { type: "button", text: "Download", onclick: () => this.#download() }))
+        element("button", { type: "button", text: t("Download"), onclick: () => this.#download() }))
       this.element.prepend(this.#elided)
     }
     const hidden = this.#blocks.slice(0, this.#shownFrom).reduce((sum, block) => sum + block.lines, 0)
     const [told, all] = this.#elided.children
-    told.textContent = `${hidden.toLocaleString("en")} earlier lines are not shown.`
-    all.textContent = `Show all ${this.#lines.toLocaleString("en")} lines`
+    told.textContent = tn("{number} earlier line is not shown.", "{number} earlier lines are not shown.", hidden, { number: figure(hidden) })
+    all.textContent = t("Show all {number} lines", { number: figure(this.#lines) })
   }
 
   #showEverything() {

@@ -3,6 +3,7 @@
 
 import { uuid } from "./ids.js"
 import { CellKind } from "./wire.js"
+import { t } from "./words.js"
 
 const REMEMBERED = 100 // steps that can be taken back
 
@@ -29,7 +30,7 @@ export class Structure {
   remove(cell) {
     const next = this.#cells.neighbour(cell, 1) ?? this.#cells.neighbour(cell, -1)
     this.#change([[cell, { deleted: true }]])
-    this.#handlers.told(`Cell ${cell.number} is deleted.`, true)
+    this.#handlers.told(t("Cell {number} is deleted.", cell), true)
     const stays = next ?? this.insert(null, 1)
     stays.select()
   }
@@ -61,7 +62,7 @@ export class Structure {
     if (!next) return
     const code = [cell.code, next.code].filter(Boolean).join("\n")
     this.#change([[cell, { code }], [next, { deleted: true }]])
-    this.#handlers.told("Two cells are merged into one.", true)
+    this.#handlers.told(t("Two cells are merged into one."), true)
     cell.select()
   }
 
@@ -78,7 +79,7 @@ export class Structure {
   /** Take the last step back. */
   undo() {
     const step = this.#steps.pop()
-    if (!step) return this.#handlers.told("There is nothing to take back.", false)
+    if (!step) return this.#handlers.told(t("There is nothing to take back."), false)
     this.#apply(step)
     this.#handlers.told("", false)
     step.map(([cell]) => cell).find(cell => !cell.deleted)?.select()

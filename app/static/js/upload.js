@@ -1,6 +1,7 @@
 // One file on its way into the worksheet's folder: piece by piece, so that it goes on where it
 // was after the network was away, or the page was loaded again and the file chosen again.
 
+import { t } from "./words.js"
 const PIECE = 1 << 19 // bytes, as in app/folders.py
 const FIRST_WAIT = 500 // ms
 const LONGEST_WAIT = 10_000
@@ -46,7 +47,7 @@ export class Upload {
         if (answer.complete) return this.#end("")
       } else {
         answer = null // what has arrived is asked first
-        this.#handlers.progress(null, "waiting for the network")
+        this.#handlers.progress(null, t("waiting for the network"))
         await new Promise(resolve => setTimeout(resolve, wait))
         wait = Math.min(2 * wait, LONGEST_WAIT)
       }
@@ -66,7 +67,7 @@ export class Upload {
       if (response.status >= 500 || response.status === 429) return {}
       return { problem: (await response.text()).trim().replace(/^Conflict\. /, "") }
     } catch (error) {
-      if (error.name === "NotReadableError" || error.name === "NotFoundError") return { problem: "the file has changed or gone" }
+      if (error.name === "NotReadableError" || error.name === "NotFoundError") return { problem: t("the file has changed or gone") }
       return {}
     }
   }

@@ -2,8 +2,9 @@
 
 import { element } from "./dom.js"
 import { Unit } from "./wire.js"
+import { figure, t } from "./words.js"
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"]
+const UNITS = [t("bytes"), "kB", "MB", "GB", "TB"]
 const IN_SHORT = ["memory", "CPU time"]
 
 export class UsageView {
@@ -51,10 +52,12 @@ function row({ what, used, allowed, unit }) {
   const gauge = allowed
     ? element("meter", { min: 0, max: allowed, value: Math.min(used, allowed), "aria-label": what })
     : ""
-  const left = allowed && unit === Unit.SECONDS ? `${amount(Math.max(0, allowed - used), unit)} left` : ""
+  const left = allowed && unit === Unit.SECONDS ? t("{amount} left", { amount: amount(Math.max(0, allowed - used), unit) }) : ""
+  const figures = { used: amount(used, unit), allowed: amount(allowed, unit) }
+  const told = allowed ? t("{used} of {allowed}", figures) : figures.used
   return element("tr", {},
     element("th", { scope: "row", text: what }),
-    element("td", { text: amount(used, unit) + (allowed ? ` of ${amount(allowed, unit)}` : "") }),
+    element("td", { text: told }),
     element("td", {}, gauge, left && element("small", { text: left })))
 }
 
@@ -62,7 +65,7 @@ function row({ what, used, allowed, unit }) {
 export function amount(value, unit) {
   if (unit === Unit.BYTES) return bytes(value)
   if (unit === Unit.SECONDS) return seconds(value)
-  return value.toLocaleString("en")
+  return figure(value)
 }
 
 function bytes(count) {
@@ -71,12 +74,11 @@ function bytes(count) {
     count /= 1000
     step += 1
   }
-  return `${count.toFixed(step ? 1 : 0)} ${UNITS[step]}`
+  return `${figure(count, step ? 1 : 0)} ${UNITS[step]}`
 }
 
 export function seconds(count) {
-  if (count < 10) return `${count.toFixed(1)} s`
-  if (count < 120) return `${Math.round(count)} s`
-  if (count < 7200) return `${Math.round(count / 60)} min`
-  return `${(count / 3600).toFixed(1)} h`
+  if (count < 120) return t("{count} s", { count: figure(count, count < 10 ? 1 : 0) })
+  if (count < 7200) return t("{count} min", { count: Math.round(count / 60) })
+  return t("{count} h", { count: figure(count / 3600, 1) })
 }

@@ -12,6 +12,7 @@ import { Socket } from "./socket.js"
 import { describe } from "./status.js"
 import { Timeline } from "./timeline.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
+import { t } from "./words.js"
 
 class Visit {
   #page
@@ -53,9 +54,9 @@ class Visit {
   #handlers() {
     const nowhere = () => false
     return {
-      started: () => this.#announcer.say("It is running"),
+      started: () => this.#announcer.say(t("It is running")),
       ended: (cell, ending) => {
-        if (ending) this.#announcer.say(`It has ended: ${ending}`)
+        if (ending) this.#announcer.say(t("It has ended: {ending}", { ending }))
         this.#tell()
       },
       edited: nowhere,
@@ -69,8 +70,8 @@ class Visit {
       reply: (cell, text) => this.#send("inputReply", { run: cell.run, text }),
       update: update => this.#send("update", update),
       menu: () => [
-        { text: "Copy link", does: () => this.#copyLink() },
-        { text: "Reset", does: () => location.reload() },
+        { text: t("Copy link"), does: () => this.#copyLink() },
+        { text: t("Reset"), does: () => location.reload() },
       ],
       complete: (cell, code, cursor) => this.#questions.complete(cell, code, cursor),
       inspect: (cell, code, cursor) => this.#questions.inspect(cell, code, cursor),
@@ -86,9 +87,9 @@ class Visit {
     let answer = {}
     try {
       const response = await fetch(start, { method: "POST", headers: { Accept: "application/json" } })
-      answer = await response.json().catch(() => ({ error: `The site answers ${response.status}: try again later.` }))
+      answer = await response.json().catch(() => ({ error: t("The site answers {status}: try again later.", response) }))
     } catch {
-      answer = { error: "The site can't be reached: try again when you are online." }
+      answer = { error: t("The site can't be reached: try again when you are online.") }
     }
     if (answer.error) return this.#warn(answer.error)
     const { worksheet, ticket } = answer
@@ -124,7 +125,7 @@ class Visit {
 
   #lost(everOpen) {
     this.#connection = "lost"
-    this.#reason = everOpen ? "the connection was interrupted" : "the server can't be reached"
+    this.#reason = everOpen ? t("the connection was interrupted") : t("the server can't be reached")
     this.#questions.giveUp()
     this.#tell()
   }
@@ -210,11 +211,11 @@ class Visit {
     const link = `${location.origin}/cell${fragment}`
     try {
       await navigator.clipboard.writeText(link)
-      this.#announcer.say("The link is copied")
-      this.#page.link.textContent = "Copied"
-      setTimeout(() => this.#page.link.textContent = "Copy link", 2000)
+      this.#announcer.say(t("The link is copied"))
+      this.#page.link.textContent = t("Copied")
+      setTimeout(() => this.#page.link.textContent = t("Copy link"), 2000)
     } catch {
-      prompt("Copy this link:", link)
+      prompt(t("Copy this link:"), link)
     }
   }
 
@@ -222,8 +223,7 @@ class Visit {
 
   #tell() {
     const { run, interrupt, status, start } = this.#page
-    const { word, detail } = describe(this.#connection, this.#reason, this.#socket ? this.#state : { kind: Kind.NONE })
-    const text = detail ? `${word} — ${detail}` : word
+    const { word, text } = describe(this.#connection, this.#reason, this.#socket ? this.#state : { kind: Kind.NONE })
     if (status.textContent !== text) status.textContent = text
     status.dataset.state = word
     run.disabled = !start
@@ -256,5 +256,5 @@ new Visit({
   link: find("link"),
   open: find("open"),
 }, kept ?? { code: "", values: [] })
-if (!kept && location.hash) find("notices").textContent = "This link is damaged: a part of it is missing."
+if (!kept && location.hash) find("notices").textContent = t("This link is damaged: a part of it is missing.")
 if (parent !== window) tellHeight()

@@ -6,6 +6,11 @@ const { texts = {}, form = count => Number(count !== 1) } = globalThis.salvusWor
 /** The language in which dates and figures are written. */
 export const LOCALE = document.documentElement.lang.replace(/^(en)?$/, "en-GB")
 
+/** A number as people write it, with so many digits behind the point. */
+export function figure(value, digits = 0) {
+  return value.toLocaleString(LOCALE, { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
 /** `text` with `values` at its places {name}. */
 export function t(text, values = {}) {
   return filled(texts[text]?.[0] ?? text, values)

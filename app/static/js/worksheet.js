@@ -27,6 +27,7 @@ import { NEXT_KIND, Structure } from "./structure.js"
 import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
+import { LOCALE, t, tn } from "./words.js"
 
 const KEEP_AFTER = 1000 // ms after which nothing is loaded any more
 const NUMBERED = "salvus:line-numbers"
@@ -76,7 +77,7 @@ class Worksheet {
     this.#structure = new Structure(this.#cells, {
       make: (id, content) => this.#insert(id, content),
       edited: cell => this.#edited(cell),
-      told: (text, canUndo) => this.#notice("undo", text, canUndo ? "Undo" : "", () => this.#structure.undo()),
+      told: (text, canUndo) => this.#notice("undo", text, canUndo ? t("Undo") : "", () => this.#structure.undo()),
     })
     this.#outline = new Outline(page.outline, this.#cells)
     this.#find = new Find(page.find, this.#cells, { rewrite: texts => this.#rewrite(texts) })
@@ -165,7 +166,7 @@ class Worksheet {
 
   #lost(everOpen) {
     this.#connection = "lost"
-    this.#reason = everOpen ? "the connection was interrupted" : "the server can't be reached"
+    this.#reason = everOpen ? t("the connection was interrupted") : t("the server can't be reached")
     this.#questions.giveUp()
     if (!everOpen) this.#askWhy()
     this.#tell()
@@ -178,8 +179,8 @@ class Worksheet {
     this.#socket.stop()
     this.#connection = "refused"
     this.#reason = status === 403
-      ? "you are signed out: load this page again to sign in. What you typed is kept in this browser."
-      : "this worksheet does not exist any more"
+      ? t("you are signed out: load this page again to sign in. What you typed is kept in this browser.")
+      : t("this worksheet does not exist any more")
     this.#tell()
   }
 
@@ -303,9 +304,10 @@ class Worksheet {
 
   /** The session is about to end as idle, in so many seconds; 0: it is not. */
   #warn(endsIn) {
-    const soon = endsIn > 60 ? `${Math.ceil(endsIn / 60)} minutes` : seconds(Math.ceil(endsIn / 10) * 10)
-    const text = endsIn && `Nobody uses this session: it ends in ${soon}, and its variables with it.`
-    this.#notice("idle", text, "Keep it", () => this.#presence.now())
+    const minutes = Math.ceil(endsIn / 60)
+    const soon = endsIn > 60 ? tn("{count} minute", "{count} minutes", minutes) : seconds(Math.ceil(endsIn / 10) * 10)
+    const text = endsIn && t("Nobody uses this session: it ends in {soon}, and its variables with it.", { soon })
+    this.#notice("idle", text, t("Keep it"), () => this.#presence.now())
     this.#isEnding = Boolean(endsIn)
     this.#showTitle()
   }
@@ -336,7 +338,9 @@ class Worksheet {
   #savingDelayed({ delayed, reason }) {
     this.#delayed = delayed
     this.#tellSaving()
-    const text = `Read-only: saving is delayed${reason && ` — ${reason}`}. What you type is kept in this browser.`
+    const text = reason
+      ? t("Read-only: saving is delayed — {reason}. What you type is kept in this browser.", { reason })
+      : t("Read-only: saving is delayed. What you type is kept in this browser.")
     this.#notice("saving", delayed ? text : "")
     if (delayed) return
     if (this.#unread) this.#socket.renew()
@@ -345,8 +349,8 @@ class Worksheet {
 
   /** What the administrators say stays until it has been read. */
   #announce(text, time) {
-    const at = new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
-    this.#notice(`notice-${time}`, `${at} — ${text}`, "Dismiss", () => this.#notice(`notice-${time}`, ""))
+    const at = new Date(time * 1000).toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit" })
+    this.#notice(`notice-${time}`, `${at} — ${text}`, t("Dismiss"), () => this.#notice(`notice-${time}`, ""))
   }
 
   #refused({ reason, about }) {
@@ -428,7 +432,7 @@ class Worksheet {
   #edited(cell) {
     const kept = this.#saving.edited(cell)
     this.#outline.refresh()
-    this.#notice("storage", kept ? "" : "This browser's storage is full or forbidden: until it is saved, what you type is in this page only.")
+    this.#notice("storage", kept ? "" : t("This browser's storage is full or forbidden: until it is saved, what you type is in this page only."))
   }
 
   #rename() {
@@ -459,7 +463,8 @@ class Worksheet {
 
   #rewrite(texts) {
     this.#structure.rewrite(texts)
-    this.#notice("undo", `Replaced in ${texts.length} cell${texts.length === 1 ? "" : "s"}.`, "Undo", () => this.#structure.undo())
+    const text = tn("Replaced in {count} cell.", "Replaced in {count} cells.", texts.length)
+    this.#notice("undo", text, t("Undo"), () => this.#structure.undo())
   }
 
   #number() {
@@ -504,49 +509,49 @@ class Worksheet {
     const at = shown.indexOf(cell)
     const be = (text, keys, kind) => ({ text, keys, checked: cell.kind === kind, does: () => structure.change(cell, { kind }) })
     return [
-      { text: "Run the cells above", does: () => this.#runEach(shown.slice(0, at)) },
-      { text: "Run this and all below", does: () => this.#runEach(shown.slice(at)) },
-      { text: "Run when opened", checked: cell.content.auto, disabled: !cell.isCode, does: () => structure.change(cell, { auto: !cell.content.auto }) },
+      { text: t("Run the cells above"), does: () => this.#runEach(shown.slice(0, at)) },
+      { text: t("Run this and all below"), does: () => this.#runEach(shown.slice(at)) },
+      { text: t("Run when opened"), checked: cell.content.auto, disabled: !cell.isCode, does: () => structure.change(cell, { auto: !cell.content.auto }) },
       null,
-      be("Code", "Y", CellKind.CODE),
-      be("Text (Markdown)", "M", CellKind.MARKDOWN),
-      be("Plain text", "R", CellKind.RAW),
+      be(t("Code"), "Y", CellKind.CODE),
+      be(t("Text (Markdown)"), "M", CellKind.MARKDOWN),
+      be(t("Plain text"), "R", CellKind.RAW),
       null,
-      { text: "Insert above", keys: "A", does: () => structure.insert(cell, -1).edit() },
-      { text: "Insert below", keys: "B", does: () => structure.insert(cell, 1).edit() },
-      { text: "Move up", keys: "Alt ↑", disabled: at === 0, does: () => structure.move(cell, -1) },
-      { text: "Move down", keys: "Alt ↓", disabled: at === shown.length - 1, does: () => structure.move(cell, 1) },
-      { text: "Split at the cursor", keys: "Ctrl Shift −", does: () => structure.split(cell) },
-      { text: "Merge with the next", keys: "Shift M", disabled: at === shown.length - 1, does: () => structure.merge(cell) },
-      { text: "Fold the code", keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.change(cell, { folded: !cell.content.folded }) },
-      { text: "Copy a link to this code", disabled: !cell.isCode, does: () => this.#copyLink(cell) },
+      { text: t("Insert above"), keys: "A", does: () => structure.insert(cell, -1).edit() },
+      { text: t("Insert below"), keys: "B", does: () => structure.insert(cell, 1).edit() },
+      { text: t("Move up"), keys: "Alt ↑", disabled: at === 0, does: () => structure.move(cell, -1) },
+      { text: t("Move down"), keys: "Alt ↓", disabled: at === shown.length - 1, does: () => structure.move(cell, 1) },
+      { text: t("Split at the cursor"), keys: "Ctrl Shift −", does: () => structure.split(cell) },
+      { text: t("Merge with the next"), keys: "Shift M", disabled: at === shown.length - 1, does: () => structure.merge(cell) },
+      { text: t("Fold the code"), keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.change(cell, { folded: !cell.content.folded }) },
+      { text: t("Copy a link to this code"), disabled: !cell.isCode, does: () => this.#copyLink(cell) },
       null,
-      { text: "Delete", keys: "D D", does: () => structure.remove(cell) },
+      { text: t("Delete"), keys: "D D", does: () => structure.remove(cell) },
     ]
   }
 
   /** What can be done with the worksheet. */
   #menu() {
     return [
-      { text: "Find and replace", keys: "F", does: () => this.#find.open() },
-      { text: "Contents", keys: "T", checked: this.#outline.isOpen, does: () => this.#outline.toggle() },
-      { text: "Examples", keys: "E", checked: this.#guide.isOpen, does: () => this.#guide.toggle() },
-      { text: "Line numbers", keys: "L", checked: this.#numbered, does: () => this.#number() },
-      { text: "Take back", keys: "Z", does: () => this.#structure.undo() },
+      { text: t("Find and replace"), keys: "F", does: () => this.#find.open() },
+      { text: t("Contents"), keys: "T", checked: this.#outline.isOpen, does: () => this.#outline.toggle() },
+      { text: t("Examples"), keys: "E", checked: this.#guide.isOpen, does: () => this.#guide.toggle() },
+      { text: t("Line numbers"), keys: "L", checked: this.#numbered, does: () => this.#number() },
+      { text: t("Take back"), keys: "Z", does: () => this.#structure.undo() },
       null,
-      { text: "Files", checked: this.#folder.isOpen, does: () => this.#folder.toggle() },
+      { text: t("Files"), checked: this.#folder.isOpen, does: () => this.#folder.toggle() },
       this.#prompt
-        ? { text: "Show as a worksheet", href: `/w/${this.#id}` }
-        : { text: "Show as a command line", href: `/w/${this.#id}/console` },
-      { text: "History", href: `/w/${this.#id}/history` },
-      { text: "Share …", href: `/w/${this.#id}/share` },
-      { text: "Print, or save as PDF", does: () => print() },
-      { text: "Export as notebook (.ipynb)", href: `/w/${this.#id}/export.ipynb` },
-      { text: "Export as web page (.html)", href: `/w/${this.#id}/export.html` },
-      { text: "Export as Markdown (.md)", href: `/w/${this.#id}/export.md` },
-      { text: "Export as program (.sage)", href: `/w/${this.#id}/export.sage` },
-      { text: "All worksheets", href: "/worksheets" },
-      { text: "Keyboard help", keys: "H", does: () => this.#page.help.showModal() },
+        ? { text: t("Show as a worksheet"), href: `/w/${this.#id}` }
+        : { text: t("Show as a command line"), href: `/w/${this.#id}/console` },
+      { text: t("History"), href: `/w/${this.#id}/history` },
+      { text: t("Share …"), href: `/w/${this.#id}/share` },
+      { text: t("Print, or save as PDF"), does: () => print() },
+      { text: t("Export as notebook (.ipynb)"), href: `/w/${this.#id}/export.ipynb` },
+      { text: t("Export as web page (.html)"), href: `/w/${this.#id}/export.html` },
+      { text: t("Export as Markdown (.md)"), href: `/w/${this.#id}/export.md` },
+      { text: t("Export as program (.sage)"), href: `/w/${this.#id}/export.sage` },
+      { text: t("All worksheets"), href: "/worksheets" },
+      { text: t("Keyboard help"), keys: "H", does: () => this.#page.help.showModal() },
     ]
   }
 
@@ -555,9 +560,9 @@ class Worksheet {
     const link = location.origin + "/cell" + await fragmentOf({ code: cell.code, values: cell.values })
     try {
       await navigator.clipboard.writeText(link)
-      this.#notice("link", "The link is copied: who opens it gets this code, not its output.", "Dismiss", () => this.#notice("link", ""))
+      this.#notice("link", t("The link is copied: who opens it gets this code, not its output."), t("Dismiss"), () => this.#notice("link", ""))
     } catch {
-      prompt("Copy this link:", link)
+      prompt(t("Copy this link:"), link)
     }
   }
 
@@ -574,9 +579,9 @@ class Worksheet {
 
   #insert(id, content, shared = undefined) {
     const cell = new Cell(id, content, {
-      started: cell => this.#announcer.say(`Cell ${cell.number} is running`),
+      started: cell => this.#announcer.say(t("Cell {number} is running", cell)),
       ended: (cell, ending) => {
-        if (this.#state && ending) this.#announcer.say(`Cell ${cell.number}: ${ending}`)
+        if (this.#state && ending) this.#announcer.say(t("Cell {number}: {ending}", { number: cell.number, ending }))
         this.#enable()
       },
       edited: cell => this.#edited(cell),
@@ -609,9 +614,8 @@ class Worksheet {
   // --- What the page tells ---
 
   #tell() {
-    const { word, detail } = describe(this.#connection, this.#reason, this.#state)
+    const { word, text } = describe(this.#connection, this.#reason, this.#state)
     const { status, language } = this.#page
-    const text = detail ? `${word} — ${detail}` : word
     if (status.textContent !== text) status.textContent = text
     status.dataset.state = word
     if (this.#state?.language) language.textContent = this.#state.language
@@ -635,7 +639,7 @@ class Worksheet {
     restart.disabled = !this.#state?.session
     end.disabled = !alive
     const leaves = this.#state?.kind === Kind.WAITING
-    end.textContent = leaves ? "Leave the queue" : "End session"
+    end.textContent = leaves ? t("Leave the queue") : t("End session")
   }
 
   /** Show, change or, with "", take away the notice of this kind; `action` is on its button. */
