@@ -95,6 +95,10 @@ ROUTES: dict[str, frozenset[str]] = {
     "handout_page": TEACHERS,
     "change_deadline": TEACHERS,
     "collect_handout": TEACHERS,
+    "return_handout": TEACHERS,
+    "handout_zip": TEACHERS,
+    "collected_copy": MEMBERS,
+    "comment_copy": TEACHERS,
     # Coming in and going out
     "sign_in": ANYBODY,
     "sign_in_with_password": ANYBODY,

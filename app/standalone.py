@@ -46,7 +46,7 @@ table { border-collapse: collapse } td, th { padding: .2rem .6rem; border: 1px s
 def write(manuscript: Manuscript, *, foot: str = "") -> str:
     """`foot`: HTML of ours at the end."""
     title = html.escape(manuscript.title)
-    style = STYLE + _LIGHT + "@media screen and (prefers-color-scheme: dark) {\n" + _DARK + "\n}\n"
+    style = STYLE + CODE_STYLE
     body = "\n".join(block for part in manuscript.parts for block in _blocks(part))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -55,6 +55,11 @@ def write(manuscript: Manuscript, *, foot: str = "") -> str:
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n{foot}\n</body>\n</html>\n"
     )
+
+
+def cell(part: Part) -> str:
+    """A cell with its output as HTML, for a page with CODE_STYLE."""
+    return "\n".join(_blocks(part))
 
 
 def rendered(markdown: str) -> str:
@@ -113,5 +118,6 @@ def _formula(latex: str, options: dict[str, bool]) -> str:
 _LEXER, _FORMATTER = PythonLexer(), HtmlFormatter(nowrap=True)
 _LIGHT = str(HtmlFormatter(style="xcode").get_style_defs("pre.code"))
 _DARK = str(HtmlFormatter(style="github-dark").get_style_defs("pre.code"))
+CODE_STYLE = f"{_LIGHT}@media screen and (prefers-color-scheme: dark) {{\n{_DARK}\n}}\n"
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _MARKDOWN.use(dollarmath_plugin, renderer=_formula)

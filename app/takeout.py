@@ -20,7 +20,8 @@ LONGEST_NAME = 80  # characters of a worksheet's title in a file's name
 MOST_ENTRIES = 100_000  # of the audit log
 README = """Worksheets are Jupyter notebooks (.ipynb) with their output; those of the trash are in
 worksheets/trash. What is in a worksheet's folder is in files/ under the same name. account.json
-is what the site knows of the account; audit.json, what it did and what was done to it.
+is what the site knows of the account; audit.json, what it did and what was done to it;
+classes.json, its classes, and what was returned in them. What was collected is in collected/.
 """
 
 
@@ -42,6 +43,7 @@ def write(cursor: Cursor, account: str, target: IO[bytes]) -> None:
         for worksheet, title, trashed in cursor.fetchall():
             name = f"{file_name(title)}-{worksheet[:8]}"
             _write_worksheet(cursor, archive, worksheet, title, name, trashed=trashed)
+        _write_classes(cursor, archive, account)
 
 
 def file_name(title: str) -> str:
@@ -63,6 +65,45 @@ def _write_worksheet(
             while data := folders.piece(cursor, file.id, start):
                 target.write(data)
                 start += len(data)
+
+
+def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> None:
+    """What was collected of the person, with what was returned to them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for part, table, time in (
+        ("teaches", "class_teachers", "created"), ("attends", "class_members", "joined"),
+    ):  # fmt: skip
+        cursor.execute(
+            f"SELECT title, {time} FROM {table} JOIN classes ON classes.id = class"
+            f" WHERE account = %s ORDER BY {time}, classes.id",
+            (account,),
+        )
+        found[part] = [{"title": title, "since": since} for title, since in cursor.fetchall()]
+    cursor.execute(
+        """
+        SELECT handouts.id::text, classes.title, handouts.title, made, handed_copies.collected,
+               as_of, returned, CASE WHEN returned IS NOT NULL THEN comment ELSE '' END,
+               (SELECT jsonb_object_agg(cell + 1, cell_comments.comment) FROM cell_comments
+                WHERE cell_comments.handout = handouts.id AND returned IS NOT NULL
+                      AND cell_comments.account = handed_copies.account)
+        FROM handed_copies JOIN handouts ON handouts.id = handout
+                           JOIN classes ON classes.id = class
+        WHERE account = %s ORDER BY made, handouts.id
+        """,
+        (account,),
+    )
+    columns = ("class", "title", "given", "collected", "as_of", "returned", "comment", "cells")
+    rows = cursor.fetchall()
+    found["copies"] = [dict(zip(columns, row[1:], strict=True)) for row in rows]
+    archive.writestr("classes.json", _json(found))
+    for handout, _, title, *_ in rows:
+        cursor.execute(
+            "SELECT notebook FROM handed_copies WHERE handout = %s AND account = %s"
+            " AND notebook IS NOT NULL",
+            (handout, account),
+        )
+        if row := cursor.fetchone():
+            archive.writestr(f"collected/{file_name(title)}-{handout[:8]}.ipynb", row[0])
 
 
 def _rows(cursor: Cursor, account: str) -> dict[str, Any]:

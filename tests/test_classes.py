@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import uuid
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import gevent
+import nbformat
 import pytest
 from flask.testing import FlaskClient
 
@@ -477,3 +481,105 @@ def test_handouts_are_their_teachers_alone(school: School, web: WebApp) -> None:
     assert other.post(f"{handout}/collect").status_code == 404
     assert other.post(f"{made}/handouts/{number}/collect").status_code == 404
     assert not any(copy.collected for copy in school.copies(handout).values())
+
+
+# --- Comments, returning, the zip ---------------------------------------------------
+
+
+@pytest.fixture
+def sheet(school: School) -> str:
+    """A handout of which everything is collected; its path."""
+    handout = school.hand_out(in_days(1))
+    school.type(school.copies(handout)["Ada"].worksheet, "2+2 <script>")
+    school.wait(days=2)
+    assert school.web.rounds.collect() == 3
+    return handout
+
+
+def test_comments_are_read_once_they_are_returned(school: School, sheet: str) -> None:
+    ada, copy = school.students["Ada"], f"{sheet}/copies/{school.ids['Ada']}"
+    said = {"overall": "**Good**, as $x^2$ <b>", "cell-1": "Why?", "cell-x": "no", "cell-0": " "}
+    assert school.teacher.post(copy, data={**said, "then": "save"}).status_code == 303
+    page = ada.get(copy)
+    assert (page.status_code, "Why?" in page.text) == (200, False)
+    assert "Why?" in school.teacher.get(copy).text
+    assert school.teacher.post(copy, data={**said, "then": "return"}).status_code == 303
+    page = ada.get(copy)
+    for words in ("Why?", "<strong>Good</strong>", "<math", "&lt;b&gt;", "ran 2+2 &lt;script&gt;"):
+        assert words in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    assert "Returned: read the comments" in ada.get(school.path).text
+    assert "Ms Noether returned" in actions(school.web)
+
+
+def test_returning_all_leaves_what_is_returned(school: School, sheet: str) -> None:
+    path = f"{sheet}/copies/{school.ids['Ada']}"
+    school.teacher.post(path, data={"then": "return"})
+    first = school.copies(sheet)["Ada"].returned
+    assert school.teacher.post(f"{sheet}/return").status_code == 303
+    copies = school.copies(sheet)
+    assert copies["Ada"].returned == first
+    assert all(copy.returned for copy in copies.values())
+    page = school.students["Zoe"].get(f"{sheet}/copies/{school.ids['Zoe']}").text
+    assert "returned without a comment" in page
+
+
+def test_nobody_reads_or_comments_on_another_s_copy(school: School, sheet: str) -> None:
+    other, _ = school.web.person("teacher", "Mr Other")
+    copy = f"{sheet}/copies/{school.ids['Ada']}"
+    school.teacher.post(copy, data={"overall": "Secret", "then": "return"})
+    for browser, status in (
+        (school.students["Emmy"], 404),
+        (other, 404),
+        (school.web.client(), 403),
+        (school.web.person("guest")[0], 403),
+        (school.web.person("administrator")[0], 200),
+        (school.students["Ada"], 200),
+    ):
+        assert browser.get(copy).status_code == status
+    assert school.students["Ada"].post(copy, data={"overall": "A+"}).status_code == 403
+    assert other.post(copy, data={"overall": "F"}).status_code == 404
+    assert school.students["Ada"].get(f"{sheet}/collected.zip").status_code == 403
+    assert other.get(f"{sheet}/collected.zip").status_code == 404
+    school.students["Ada"].post(f"{school.path}/leave")
+    assert school.students["Ada"].get(copy).status_code == 404
+    assert school.teacher.get(copy).status_code == 200
+
+
+def test_the_zip_has_a_folder_for_each_student(school: School, sheet: str) -> None:
+    copy = f"{sheet}/copies/{school.ids['Ada']}"
+    school.teacher.post(copy, data={"overall": "Good", "cell-1": "Why?"})
+    with school.web.database.transaction() as cursor:
+        cursor.execute("UPDATE accounts SET name = '../ADA' WHERE name = 'Emmy'")
+        cursor.execute("UPDATE handed_copies SET notebook = NULL WHERE account = %s",
+                       (school.ids["Zoe"],))  # fmt: skip
+    answer = school.teacher.get(f"{sheet}/collected.zip")
+    assert "Algebra I Sheet 1.zip" in answer.headers["Content-Disposition"]
+    archive = zipfile.ZipFile(io.BytesIO(answer.data))
+    assert archive.testzip() is None
+    assert sorted(archive.namelist()) == [
+        "ADA/Sheet 1.ipynb", "Ada 2/Sheet 1.ipynb", "Ada 2/comments.md",
+    ]  # fmt: skip
+    text = archive.read("Ada 2/Sheet 1.ipynb").decode()
+    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    nbformat.validate(notebook)
+    assert notebook.cells[1].outputs[0].text == "ran 2+2 <script>\n"
+    assert archive.read("Ada 2/comments.md").decode() == "Good\n\n## Cell 2\n\nWhy?\n"
+
+
+def test_a_student_takes_along_what_was_collected_and_returned(
+    school: School, sheet: str
+) -> None:
+    copy = f"{sheet}/copies/{school.ids['Ada']}"
+    for then, told in (("save", ""), ("return", "Good")):
+        school.teacher.post(copy, data={"overall": "Good", "cell-1": "Why?", "then": then})
+        answer = school.students["Ada"].get("/account/export")
+        archive = zipfile.ZipFile(io.BytesIO(answer.data))
+        known = json.loads(archive.read("classes.json"))
+        assert [one["title"] for one in known["attends"]] == ["Algebra I"]
+        (kept,) = known["copies"]
+        assert (kept["title"], kept["comment"]) == ("Sheet 1", told)
+        assert kept["cells"] == ({"2": "Why?"} if told else None)
+        (name,) = (name for name in archive.namelist() if name.startswith("collected/"))
+        assert "2+2" in archive.read(name).decode()

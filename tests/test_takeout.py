@@ -50,7 +50,7 @@ def test_a_person_takes_everything_of_theirs_and_nothing_else(web: WebApp) -> No
     assert archive.testzip() is None
     names = [f"Rings ideals I-{one[:8]}" for one in (first, second)]
     assert set(archive.namelist()) == {
-        "README.txt", "account.json", "audit.json",
+        "README.txt", "account.json", "audit.json", "classes.json",
         f"worksheets/{names[0]}.ipynb", f"worksheets/trash/{names[1]}.ipynb",
         f"files/{names[0]}/data/big.bin", f"files/{names[1]}/data/big.bin",
     }  # fmt: skip

@@ -109,7 +109,7 @@ def create_app(
     Classes(
         database=database, codes=codes, rounds=rounds, check_pages=standing.check
     ).register(app)
-    Handouts(database=database, rounds=rounds).register(app)
+    Handouts(database=database, rounds=rounds, delivery=delivery).register(app)
     AccountPage(
         settings=settings,
         database=database,

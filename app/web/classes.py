@@ -72,7 +72,7 @@ class Classes:
 
     def class_page(self, id: uuid.UUID) -> ResponseReturnValue:
         with self._database.reading() as cursor:
-            found = _found(cursor, id)
+            found = asked_class(cursor, id)
             if not found.governs:
                 return flask.render_template(
                     "attended_class.html",
@@ -177,7 +177,7 @@ class Classes:
     def leave_class(self, id: uuid.UUID) -> ResponseReturnValue:
         with self._database.transaction() as cursor:
             classes.remove(
-                cursor, _found(cursor, id).id, flask.g.account, actor=flask.g.account
+                cursor, asked_class(cursor, id).id, flask.g.account, actor=flask.g.account
             )
         self._check_pages()
         return redirect("/classes")
@@ -185,7 +185,7 @@ class Classes:
 
 def governed(cursor: Cursor, id: uuid.UUID, *, open_only: bool = False) -> Class:
     """The class, if who asks teaches it or governs the site."""
-    found = _found(cursor, id)
+    found = asked_class(cursor, id)
     if not found.governs:
         flask.abort(403, _("Only a teacher of the class may do that."))
     if open_only and found.archived:
@@ -193,7 +193,7 @@ def governed(cursor: Cursor, id: uuid.UUID, *, open_only: bool = False) -> Class
     return found
 
 
-def _found(cursor: Cursor, id: uuid.UUID) -> Class:
+def asked_class(cursor: Cursor, id: uuid.UUID) -> Class:
     found = classes.find(cursor, str(id), *_who())
     if found is None:
         flask.abort(404)

@@ -1,37 +1,68 @@
-"""Worksheets handed out in a class, as its teachers see them: who has what, and what came back."""
+"""Worksheets handed out in a class: who has what, what came back, and what is said of it.
+
+What was collected is somebody's output: the page that shows it may run and load nothing.
+"""
 
 from __future__ import annotations
 
+import re
+import tempfile
+import time
 import uuid
 from datetime import datetime
 
 import flask
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from psycopg2.extensions import cursor as Cursor
 
-from app import classes, collected, handouts, permissions
+from app import (
+    classes,
+    collected,
+    comments,
+    handouts,
+    notebooks,
+    parcel,
+    permissions,
+    standalone,
+    takeout,
+)
 from app.classes import Class
+from app.collected import Copy
 from app.db import Database
+from app.delivery import Delivery, ToAccount
 from app.handouts import BadHandout, Handout, PastDeadline
 from app.rounds import Rounds
-from app.web.classes import governed
+from app.web.classes import asked_class, governed
 from app.web.cookies import redirect
 from app.web.languages import _
+from app.wire.messages_pb2 import Message, Notice
 
+POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline';"
+    " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+CELL = re.compile(r"cell-([0-9]{1,6})")  # the field with the comment on a cell
 
 class Handouts:
-    def __init__(self, *, database: Database, rounds: Rounds) -> None:
+    def __init__(self, *, database: Database, rounds: Rounds, delivery: Delivery) -> None:
         self._database = database
+        self._delivery = delivery
         self._rounds = rounds
 
     def register(self, app: flask.Flask) -> None:
         """Add them to `app`. `flask.g.person` is set before they are asked."""
+        app.jinja_env.filters["markdown"] = lambda text: Markup(standalone.rendered(text))
         one = "/classes/<uuid:id>/handouts/<uuid:handout>"
         for path, method, view in (
             ("/classes/<uuid:id>/handouts", "POST", self.hand_out),
             (one, "GET", self.handout_page),
             (f"{one}/deadline", "POST", self.change_deadline),
             (f"{one}/collect", "POST", self.collect_handout),
+            (f"{one}/return", "POST", self.return_handout),
+            (f"{one}/collected.zip", "GET", self.handout_zip),
+            (f"{one}/copies/<uuid:student>", "GET", self.collected_copy),
+            (f"{one}/copies/<uuid:student>", "POST", self.comment_copy),
         ):
             app.add_url_rule(path, view.__name__, view, methods=[method])
 
@@ -85,6 +116,97 @@ class Handouts:
                     collected.finish_now(cursor, found.id, actor=flask.g.account)
                     break
         return redirect(f"/classes/{id}/handouts/{handout}")
+
+    def handout_zip(self, id: uuid.UUID, handout: uuid.UUID) -> ResponseReturnValue:
+        """All that was collected."""
+        target = tempfile.TemporaryFile()
+        with self._database.transaction() as cursor:
+            one, found = _found(cursor, id, handout)
+            parcel.write(cursor, found, target)
+        target.seek(0)
+        name = takeout.file_name(f"{one.title} {found.title}")
+        return flask.send_file(
+            target, "application/zip", as_attachment=True, download_name=f"{name}.zip"
+        )
+
+    # --- Comments ---
+
+    def collected_copy(
+        self, id: uuid.UUID, handout: uuid.UUID, student: uuid.UUID
+    ) -> ResponseReturnValue:
+        """To teachers with forms for comments; to the student, with the comments once returned."""
+        with self._database.reading() as cursor:
+            one = asked_class(cursor, id)
+            if not one.governs and str(student) != flask.g.account:
+                flask.abort(404)
+            found, copy = _copy(cursor, one, handout, student)
+            commented = comments.read(cursor, found.id, copy.account)
+            roster = collected.roster(cursor, found.id) if one.governs else []
+        if commented is None:
+            flask.abort(404, _("There was nothing to be collected: the worksheet was deleted."))
+        others = [each.account for each in roster if each.kept]
+        later = others[others.index(copy.account) + 1 :] if one.governs else []
+        page = flask.render_template(
+            "collected_copy.html",
+            one=one,
+            handout=found,
+            copy=copy,
+            cells=[
+                (Markup(standalone.cell(part)), commented.cells.get(place, ""))
+                for place, part in enumerate(notebooks.read(commented.notebook, "").parts)
+            ],
+            overall=commented.overall,
+            shown=bool(one.governs or copy.returned),
+            later=later[0] if later else "",
+            code_style=Markup(standalone.CODE_STYLE),
+            longest=comments.LONGEST,
+        )
+        return flask.Response(page, headers={"Content-Security-Policy": POLICY})
+
+    def comment_copy(
+        self, id: uuid.UUID, handout: uuid.UUID, student: uuid.UUID
+    ) -> ResponseReturnValue:
+        """Keep the comments; return the copy if the form says so."""
+        form = flask.request.form
+        said = {int(name[1]): text for key, text in form.items() if (name := CELL.fullmatch(key))}
+        with self._database.transaction() as cursor:
+            one = governed(cursor, id)
+            found, copy = _copy(cursor, one, handout, student)
+            comments.write(cursor, found.id, copy.account, form.get("overall", ""), said)
+            told = []
+            if form.get("then") == "return":
+                told = comments.give_back(
+                    cursor, found.id, copy.account, actor=flask.g.account
+                )
+        self._tell(told, one, found)
+        return redirect(f"/classes/{id}/handouts/{handout}/copies/{student}#top")
+
+    def return_handout(self, id: uuid.UUID, handout: uuid.UUID) -> ResponseReturnValue:
+        """All that was collected and not returned yet."""
+        with self._database.transaction() as cursor:
+            one, found = _found(cursor, id, handout)
+            told = comments.give_back(cursor, found.id, actor=flask.g.account)
+        self._tell(told, one, found)
+        return redirect(f"/classes/{id}/handouts/{handout}")
+
+    def _tell(self, students: list[str], one: Class, handout: Handout) -> None:
+        """Say on their open pages that their copies are returned."""
+        text = _("%(class_title)s: “%(title)s” is returned. The comments are in your class.",
+                 class_title=one.title, title=handout.title)  # fmt: skip
+        notice = Message(notice=Notice(text=text, time=time.time()))
+        for student in students:
+            self._delivery.deliver(ToAccount(student), notice)
+
+
+def _copy(
+    cursor: Cursor, one: Class, handout: uuid.UUID, student: uuid.UUID
+) -> tuple[Handout, Copy]:
+    """A student's copy, if it was collected."""
+    found = handouts.find(cursor, one.id, str(handout))
+    copy = collected.find(cursor, found.id, str(student)) if found else None
+    if found is None or copy is None or not copy.collected:
+        flask.abort(404)
+    return found, copy
 
 
 def _found(cursor: Cursor, id: uuid.UUID, handout: uuid.UUID) -> tuple[Class, Handout]:
