@@ -25,13 +25,15 @@ class Browser:
         sign_in: bytes = b"",
         expires: datetime | None = None,
         name: str = "",
+        address: str = "",
     ) -> None:
         """`kind`: of user; `outbox`: bytes that may wait to be sent; `sign_in`: what lets it
-        stay open, until it `expires`; `name`: the person's."""
+        stay open, until it `expires`; `name`: the person's; `address`: as limits count by."""
         self.id = str(uuid.uuid4())
         self.account = account
         self.kind = kind
         self.name = name
+        self.address = address
         self.worksheet = worksheet
         self.sign_in = sign_in
         self.expires = expires

@@ -27,29 +27,38 @@ class Evaluations:
         self._cache = cache
         self._settings = settings
 
-    def evaluate(self, code: str, kind: str, *, remember: bool) -> Evaluated:
+    def evaluate(
+        self, code: str, kind: str, *, remember: bool, account: str = "", address: str = ""
+    ) -> Evaluated:
         """What comes of `code` under the limits of a kind of user. Raises Busy.
 
-        `remember`: the same code may get the same answer again, without being run.
+        `remember`: the same code may get the same answer again, without being run. `account`,
+        `address`: whose run it counts as.
         """
+        asked = Evaluate(
+            code=code,
+            kind=kind,
+            account=account,
+            address=address,
+            seconds=self._settings.service.seconds,
+        )
         refusals = []
         for node in self._able():
             try:
-                return self._evaluate_at(node, code, kind, remember=remember)
+                return self._evaluate_at(node, asked, remember=remember)
             except Refused as refusal:
                 refusals.append(str(refusal))
             except NodeDown as error:
                 raise Busy(str(error)) from error
         raise Busy("; ".join(dict.fromkeys(refusals)))
 
-    def _evaluate_at(self, node: Node, code: str, kind: str, *, remember: bool) -> Evaluated:
-        key = self._key(code, kind, node.language)
+    def _evaluate_at(self, node: Node, order: Evaluate, *, remember: bool) -> Evaluated:
+        key = self._key(order.code, order.kind, node.language)
         if remember and (known := self._cache.get(key)) is not None:
             return parse(known).evaluated
-        seconds = self._settings.service.seconds
-        order = Evaluate(request=str(uuid.uuid4()), code=code, kind=kind, seconds=seconds)
+        order.request = str(uuid.uuid4())
         with Inquiry(node) as inquiry:
-            answer = inquiry.ask(Message(evaluate=order), seconds + LATE)
+            answer = inquiry.ask(Message(evaluate=order), order.seconds + LATE)
         found = answer.evaluated
         if remember and not found.failure:
             lifetime = self._settings.service.remember_seconds

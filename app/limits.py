@@ -100,6 +100,7 @@ DESTINATIONS = Unit("destinations", _destinations, ", ".join)
 # What can be raised, in the order in which people are shown it
 RAISABLE: dict[str, Unit] = {
     "sessions": COUNT,
+    "runs_per_hour": COUNT,
     "memory": BYTES,
     "cpu_seconds": SECONDS,
     "run_seconds": SECONDS,
@@ -115,7 +116,9 @@ RAISABLE: dict[str, Unit] = {
     "network": DESTINATIONS,
 }
 # Of these 0 is no limit
-ENDLESS = frozenset(("cpu_seconds", "run_seconds", "session_seconds", "idle_seconds"))
+ENDLESS = frozenset(
+    ("runs_per_hour", "cpu_seconds", "run_seconds", "session_seconds", "idle_seconds")
+)
 
 
 def parse(name: str, text: str) -> Value:
@@ -125,7 +128,7 @@ def parse(name: str, text: str) -> Value:
         raise BadRaise(f"{name!r} is no limit that can be raised; these are: {', '.join(RAISABLE)}")
     plain = text.strip()
     if name in ENDLESS and plain.lower() in NO_LIMIT:
-        return 0.0
+        return type(getattr(Limits(), name))(0)  # type: ignore[no-any-return]
     try:
         value = unit.parse(plain)
     except ValueError as error:
@@ -260,6 +263,25 @@ def raised(cursor: Cursor, account: str = "") -> list[Raised]:
         for owner, person, name, value, *rest in cursor.fetchall()
         if name in RAISABLE
     ]
+
+
+# --- Runs -----------------------------------------------------------------------------
+
+
+def runs_subject(account: str) -> str:
+    """As whose an account's runs are counted."""
+    return f"account {account}"
+
+
+def runs_within_an_hour(cursor: Cursor, account: str) -> int:
+    """That an account has begun, a few seconds late; 0 if nothing limits them."""
+    cursor.execute(
+        "SELECT coalesce(sum(count), 0)::int FROM run_counts"
+        " WHERE subject = %s AND slot > floor(extract(epoch FROM now()) / 60) - 60",
+        (runs_subject(account),),
+    )
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
 
 
 def _parse_lasting(text: str) -> float:

@@ -52,7 +52,7 @@ class Losses:
             if now - self._answered_since < self._limit:
                 return
             cursor.execute(
-                "UPDATE sessions SET ended = now(), reason ="
+                "UPDATE sessions SET ended = now(), address = '', reason ="
                 " 'the Sage server ' || server || ' was not heard of for ' || %s || ' s'"
                 " WHERE server = ANY(%s) AND ended IS NULL",
                 (f"{self._limit:g}", silent),

@@ -396,6 +396,7 @@ class Watch:
             complete=self._complete,
             account=self._browser.account,
             kind=self._browser.kind,
+            address=self._browser.address,
             has_files=self._has_files,
         )
         try:

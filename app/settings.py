@@ -225,6 +225,9 @@ class Limits:
     """Of one kind of user; `[limits]` is for all of them, `[limits.KIND]` says what differs."""
 
     sessions: int = key(10, between(1, 100_000))
+    runs_per_hour: int = key(0, between(0, 1_000_000))
+    address_sessions: int = key(0, between(0, 100_000))
+    address_runs_per_hour: int = key(0, between(0, 1_000_000))
     memory: int = key(4 << 30, between(1 << 26, 1 << 44))
     processes: int = key(128, between(8, 100_000))
     files: int = key(1024, between(64, 1_000_000))
@@ -242,6 +245,9 @@ class Limits:
 
 GUESTS: dict[str, Any] = {  # unless [limits.guest] says otherwise
     "sessions": 1,
+    "runs_per_hour": 300,
+    "address_sessions": 60,
+    "address_runs_per_hour": 3000,
     "memory": 1 << 30,
     "processes": 64,
     "disk": 1 << 26,

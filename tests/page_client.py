@@ -31,16 +31,25 @@ PATIENCE = 60.0  # seconds any wait here may take before the test fails
 class SignedIn:
     """One browser's cookie."""
 
-    def __init__(self, address: str, *, ca: Path | None = None) -> None:
+    def __init__(
+        self, address: str, *, ca: Path | None = None, comes_from: str = "", guest: bool = False
+    ) -> None:
         """`address`: with a one-time token; `ca`: who must have signed an https site's
-        certificate."""
+        certificate; `comes_from`: where it is, as a proxy says; `guest`: it comes in as one."""
         parts = urlsplit(address)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.ca = ca
         self.http = requests.Session()
         self.http.trust_env = False  # a CA named in the environment would win over ours
         self.http.verify = str(ca) if ca else True
-        response = self.http.get(address, timeout=PATIENCE)
+        self.headers = {"X-Forwarded-For": comes_from} if comes_from else {}
+        self.http.headers.update(self.headers)
+        if guest:
+            form, headers = {"next": "/"}, {"Origin": self.origin}
+            address = f"{self.origin}/sign-in/guest"
+            response = self.http.post(address, data=form, headers=headers, timeout=PATIENCE)
+        else:
+            response = self.http.get(address, timeout=PATIENCE)
         response.raise_for_status()
         self.worksheet = urlsplit(response.url).path.rsplit("/", 1)[1]
 
@@ -71,6 +80,7 @@ class Page:
             f"{signed_in.origin.replace('http', 'ws', 1)}/socket/{worksheet}",
             origin=signed_in.origin,
             cookie=signed_in.cookie(),
+            header=signed_in.headers,
             timeout=PATIENCE,
             sslopt={"ca_certs": str(signed_in.ca)} if signed_in.ca else None,
         )

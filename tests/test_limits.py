@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,18 +14,24 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app import accounts, settings
+from app.db import Database
+from app.limits import runs_within_an_hour
 from app.sage.usage import Excess, Use, excess
 from app.settings import ROOT, Limits
 from app.wire.messages_pb2 import (
     Active,
     Cancel,
     End,
+    Execute,
     Finished,
     Message,
+    Refused,
     Restart,
     State,
     Usage,
 )
+from supervisor.postgresql import database_url
 from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
 from tests.running_site import RunningSite, kill_all, supervised
@@ -303,6 +312,217 @@ def test_control_groups_go_with_the_sessions_and_with_a_killed_server(
     assert comes_true(lambda: not any(one.exists() for one in found))
     site.stop()
     assert not [one for one, _, _ in os.walk(groups) if name in one]
+
+
+# --- Of people and addresses --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def counting() -> Iterator[RunningSite]:
+    """A site where members may run three cells an hour, and guests little, by address, too."""
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        host.missing("Sage (.venv-sage)")
+    with host.short_folder() as folder:
+        running = supervised(
+            folder,
+            sage_sample_seconds="0.1",
+            app_proxies="127.0.0.1",
+            sign_in_guests="true",
+            limits_run_seconds="500",
+            limits_member_runs_per_hour="3",
+            limits_guest_runs_per_hour="100",
+            limits_guest_address_runs_per_hour="4",
+            limits_guest_address_sessions="1",
+        )
+        running.start()
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def records(counting: RunningSite) -> Iterator[Database]:
+    """The database of that site."""
+    read = settings.read(environment=counting.environment)
+    database = Database(
+        url=database_url(read), connections=2, wait_seconds=10, statement_seconds=30
+    )
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def member(counting: RunningSite, records: Database) -> SignedIn:
+    """Somebody new, called Emmy and something."""
+    with records.transaction() as cursor:
+        account = accounts.create(cursor, name=f"Emmy-{uuid.uuid4()}", role="member")
+        token = accounts.invite(cursor, account, 1)
+    return SignedIn(f"http://127.0.0.1:{counting.port}/?token={token}")
+
+
+def name_of(member: SignedIn, records: Database) -> str:
+    with records.reading() as cursor:
+        cursor.execute(
+            "SELECT name FROM accounts JOIN worksheets ON account = accounts.id"
+            " WHERE worksheets.id = %s", (member.worksheet,),
+        )  # fmt: skip
+        return str((cursor.fetchone() or ("",))[0])
+
+
+def outcome(page: Page, code: str = "print('it ' + 'ran')") -> Refused | None:
+    """What a run was refused with; None if it ran."""
+    run = page.start(code)
+    message = page.until(
+        lambda m: m.refused.about == run or (m.frame.run == run and m.frame.HasField("finished"))
+    )
+    return message.refused if message.HasField("refused") else None
+
+
+def settles(page: Page, *, runs: bool) -> Refused | None:
+    """Run until that goes, or until it is refused: what is said elsewhere takes seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        refused = outcome(page)
+        if (refused is None) == runs:
+            return refused
+        time.sleep(0.2)
+    raise AssertionError(f"still {'refused' if runs else 'run'}")
+
+
+def test_more_runs_than_allowed_are_refused_until_more_are_allowed(
+    counting: RunningSite, records: Database, member: SignedIn
+) -> None:
+    page = Page(member, member.worksheet)
+    run, cell = page.start("print(1)"), str(uuid.uuid4())
+    for _ in range(5):  # a page that could not know it had arrived
+        page.send(execute=Execute(run=run, cell=cell, code="print(1)"))
+    page.finish(run)
+    assert page.printed() == "1\n"
+    assert outcome(page) is None
+    assert outcome(page) is None
+    refused = outcome(page)
+    assert refused is not None
+    assert (refused.too_many.allowed, refused.too_many.network) == (3, False)
+    assert 3500 < refused.too_many.seconds <= 3600
+    assert re.fullmatch(r"you may run 3 cells an hour; the next at \d\d:\d\d UTC", refused.reason)
+    page.close()
+
+    # Neither another worksheet nor another connection, nor another Sage server gives more
+    page = Page(member, member.new_worksheet())
+    assert outcome(page) is not None
+    assert comes_true(lambda: used(records, member) == 3)
+    kill_all(counting.processes("salvus.py sage"))
+    page.until(lambda m: m.state.kind == State.STARTING)
+    page.until(lambda m: m.state.kind == State.NONE)
+    settles(page, runs=False)
+
+    name = name_of(member, records)
+    said = counting.run(
+        "raise-limit", name, "runs_per_hour", "50", "--for", "2h", "--reason", "An exam."
+    )
+    assert re.search(rf"{name}: runs_per_hour 50 until .* UTC, by operator: An exam\.", said)
+    assert "An exam." in counting.run("raised-limits", "--who", name)
+    settles(page, runs=True)
+    assert "the usual limit of runs_per_hour" in counting.run(
+        "take-back-limit", name, "runs_per_hour"
+    )
+    assert counting.run("raised-limits", "--who", name) == ""
+    settles(page, runs=False)
+
+    counting.run("raise-limit", name, "runs_per_hour", "60", "--for", "1d", "--reason", "Again.")
+    settles(page, runs=True)
+    with records.transaction() as cursor:
+        cursor.execute("UPDATE raised_limits SET expires = now()")
+    settles(page, runs=False)
+    said = counting.run("audit", "--who", name)
+    assert "runs_per_hour to 50 for 2 h 0 min: An exam." in said
+    assert "took back a raised limit" in said
+    page.close()
+
+
+def used(records: Database, member: SignedIn) -> int:
+    with records.reading() as cursor:
+        cursor.execute("SELECT account::text FROM worksheets WHERE id = %s", (member.worksheet,))
+        (account,) = cursor.fetchone() or ("",)
+        return runs_within_an_hour(cursor, account)
+
+
+def test_what_is_raised_holds_for_running_sessions_as_far_as_it_can(
+    counting: RunningSite, records: Database, member: SignedIn
+) -> None:
+    page = Page(member, member.worksheet)
+    page.run("1")
+    name = name_of(member, records)
+    for limit, value in (("run_seconds", "1h"), ("memory", "5 GiB"), ("runs_per_hour", "9")):
+        counting.run("raise-limit", name, limit, value, "--for", "1h", "--reason", "A thesis.")
+    found = page.until(lambda m: runs_of(m) == (1, 9))
+    assert meters(found.usage)["time of this run"][1] == 3600
+    assert meters(found.usage)["memory"][1] == 4 << 30  # the kernel holds it to that
+    page.send(restart=Restart())
+    page.run("2")
+    found = page.until(lambda m: m.HasField("usage"))
+    assert meters(found.usage)["memory"][1] == 5 << 30
+    for limit in ("run_seconds", "memory", "runs_per_hour"):
+        counting.run("take-back-limit", name, limit)
+    found = page.until(lambda m: runs_of(m) == (2, 3))
+    assert meters(found.usage)["time of this run"][1] == 3600  # it keeps what it was given
+    page.send(restart=Restart())
+    page.run("3")
+    found = page.until(lambda m: m.HasField("usage"))
+    assert meters(found.usage)["memory"][1] == 4 << 30
+    assert meters(found.usage)["time of this run"][1] == 500
+    end(page)
+
+
+def runs_of(message: Message) -> tuple[float, float] | None:
+    return meters(message.usage).get("runs within an hour")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody", "memory", "5 GiB", "--for", "1h", "--reason", "r"), "nobody is called nobody"),
+        (("NAME", "memory", "much", "--for", "1h", "--reason", "r"), "expected a size"),
+        (("NAME", "memory", "1 GiB", "--for", "1h", "--reason", "r"), "they may have 4.3 GB"),
+        (("NAME", "memory", "5 GiB", "--for", "ever", "--reason", "r"), "expected a time"),
+        (("NAME", "memory", "5 GiB", "--for", "1h", "--reason", " "), "say in 1 to 500 characters"),
+        (("NAME", "colour", "red", "--for", "1h", "--reason", "r"), "'colour' is not one of"),
+    ],
+)
+def test_nonsense_at_the_command_line_is_refused(
+    counting: RunningSite, records: Database, member: SignedIn, arguments: tuple[str, ...],
+    said: str,
+) -> None:  # fmt: skip
+    who = name_of(member, records)
+    words = [who if word == "NAME" else word for word in arguments]
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        counting.run("raise-limit", *words)
+    assert said in refused.value.stderr
+    assert counting.run("raised-limits", "--who", who) == ""
+
+
+def test_guests_of_one_address_have_no_more_than_it_may(counting: RunningSite) -> None:
+    def guest(address: str) -> Page:
+        comes_in = SignedIn(counting.address, comes_from=address, guest=True)
+        return Page(comes_in, comes_in.worksheet)
+
+    first, second = guest("2001:db8::1"), guest("2001:db8::2:3")  # of one /64
+    far = guest("2001:db8:0:1::1")
+    assert outcome(first) is None
+    run = second.start("print(2)")
+    waiting = state_that(second, kind=State.WAITING)
+    assert waiting.reason == "all from your network together may have 1 sessions at a time"
+    assert outcome(far) is None
+    end(first)
+    assert second.finish(run).status == Finished.OK
+    assert outcome(second) is None
+    assert outcome(second) is None
+    refused = outcome(second)
+    assert refused is not None
+    assert (refused.too_many.allowed, refused.too_many.network) == (4, True)
+    assert refused.reason.startswith("all from your network together may run 4 cells an hour; the")
+    assert outcome(far) is None
+    end(second)
+    end(far)
 
 
 @pytest.mark.parametrize(

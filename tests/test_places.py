@@ -65,3 +65,27 @@ def test_sessions_of_other_servers_count() -> None:
     assert "this site has as many" in places.obstacle(claim("c2"))
     places.tell_elsewhere({})
     assert [one.session for one in places.admit()] == ["c2"]
+
+
+def test_many_accounts_of_one_address_have_no_more_than_it_may() -> None:
+    places = Places(here=9, total=0)
+
+    def guest(name: str, address: str = "10.0.0.1") -> Claim:
+        return Claim(session=name, account=name, limit=1, address=address, address_limit=2)
+
+    assert [places.ask(guest(name)) for name in ("a", "b", "c")] == [True, True, False]
+    assert "all from your network together may have 2 sessions" in places.obstacle(guest("c"))
+    assert places.ask(guest("d", "10.0.0.2"))
+    assert places.ask(claim("member"))
+    places.leave("a")
+    assert [one.session for one in places.admit()] == ["c"]
+    places.tell_elsewhere({}, {"10.0.0.2": 1})
+    assert not places.ask(guest("e", "10.0.0.2"))
+
+
+def test_who_waits_for_a_limit_that_is_raised_comes_in() -> None:
+    places = Places(here=9, total=0)
+    places.ask(claim("a1", limit=1))
+    places.ask(claim("a2", limit=1))
+    places.change_limit("a2", 2)
+    assert [one.session for one in places.admit()] == ["a2"]

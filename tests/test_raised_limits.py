@@ -106,7 +106,7 @@ def test_values_as_people_write_and_read_them(
         ("run_seconds", "-1", "expected a time"),
         ("network", "pypi.org", 'a list of "host:port"'),
         ("network", "", 'a list of "host:port"'),
-        ("colour", "red", "'colour' is no limit that can be raised; these are: sessions, memory"),
+        ("colour", "red", "'colour' is no limit that can be raised; these are: sessions,"),
     ],
 )
 def test_nonsense_is_refused_with_what_was_expected(name: str, text: str, said: str) -> None:

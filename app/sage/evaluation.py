@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gevent.lock import BoundedSemaphore
 
+from app.sage.places import Person
 from app.sage.pool import Pool, PoolError
 from app.sage.transcript import Transcript
 from app.settings import Service
@@ -24,7 +25,12 @@ class Evaluator:
         self._line = BoundedSemaphore(settings.at_once)
 
     def evaluate(self, order: Evaluate) -> Evaluated:
-        """Run it and say what came of it; waits its turn, but not for long. Raises PoolError."""
+        """Run it and say what came of it; waits its turn, but not for long.
+
+        Raises PoolError, TooManyRuns.
+        """
+        person = Person(order.account, order.kind, order.address)
+        self._pool.allowances.take_run(person)
         if not self._line.acquire(timeout=self._settings.wait_seconds):
             raise PoolError(
                 f"{self._settings.at_once} evaluations are under way, as many as may be at a"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Person:
 
     account: str
     kind: str  # of user: which limits hold
+    address: str = ""  # their browser's, if it is known; of IPv6 the /64 network
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Claim:
     session: str
     account: str
     limit: int  # sessions that this account may have at a time
+    address: str = ""  # if a limit counts by that ...
+    address_limit: int = 0  # ... sessions that all who come from there may have; 0: no limit
 
 
 class Places:
@@ -35,6 +38,7 @@ class Places:
         self._served: dict[str, Claim] = {}
         self._waiting: list[Claim] = []
         self._elsewhere: Mapping[str, int] = {}
+        self._elsewhere_by_address: Mapping[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._served)
@@ -44,9 +48,19 @@ class Places:
         """In order: the first is the next, if nothing but its turn is in its way."""
         return list(self._waiting)
 
-    def tell_elsewhere(self, sessions: Mapping[str, int]) -> None:
-        """What other servers of the site have: sessions by account."""
+    def tell_elsewhere(
+        self, sessions: Mapping[str, int], by_address: Mapping[str, int] | None = None
+    ) -> None:
+        """What other servers of the site have: sessions by account, and by address."""
         self._elsewhere = sessions
+        self._elsewhere_by_address = by_address or {}
+
+    def change_limit(self, session: str, limit: int) -> None:
+        """So many sessions may the account of one that waits have from now on."""
+        self._waiting = [
+            replace(claim, limit=limit) if claim.session == session else claim
+            for claim in self._waiting
+        ]
 
     def ask(self, claim: Claim, *, first: bool = False) -> bool:
         """Whether a session may begin now; else it waits, `first` before all others."""
@@ -78,6 +92,11 @@ class Places:
         total = len(self._served) + sum(self._elsewhere.values())
         if mine >= claim.limit:
             return f"you have as many sessions as you may have at a time ({mine}): end one of them"
+        if claim.address_limit:
+            near = Counter(served.address for served in self._served.values())[claim.address]
+            near += self._elsewhere_by_address.get(claim.address, 0)
+            if near >= claim.address_limit:
+                return f"all from your network together may have {near} sessions at a time"
         if len(self._served) >= self._here:
             return f"this server has as many sessions as it may have ({self._here})"
         if self._total and total >= self._total:

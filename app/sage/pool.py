@@ -25,6 +25,8 @@ from pathlib import Path
 import gevent
 from gevent.event import Event
 
+from app.limits import Raised
+from app.sage.allowances import Allowances
 from app.sage.cgroups import Cgroups
 from app.sage.consumption import Consumption
 from app.sage.journal import Journal
@@ -80,6 +82,7 @@ class Pool:
         self._homes = self._folder / "homes"
         self._timelines: dict[str, Timeline] = {}
         self._sessions: dict[str, Session] = {}
+        self.allowances = Allowances(settings)
         self._places = Places(here=settings.sage.max_sessions, total=settings.sage.total_sessions)
         self._stocks: dict[bytes, list[Session]] = {
             _key(limits): [] for limits in (settings.limits, *settings.kinds.values())
@@ -186,7 +189,7 @@ class Pool:
     def ask(self, worksheet: str, person: Person, question: Message, reply: Reply) -> None:
         """Complete or inspect in the session of a worksheet. Raises PoolError."""
         session = self.session(worksheet, person)
-        stock = self._stocks[_key(session.limits)]
+        stock = self._stock(session.limits) or self._stock(self._settings.limits_of(person.kind))
         if session.busy and session.substitute is None and stock:
             session.substitute = stock.pop(0)
             gevent.spawn(self._refill)
@@ -198,7 +201,7 @@ class Pool:
         Raises PoolError when there is no place for it.
         """
         limits = replace(self._settings.limits_of(kind), run_seconds=seconds)
-        stock = self._stocks[_key(limits)]
+        stock = self._stock(limits)
         session = stock.pop(0) if stock else self._new(limits)
         claim = Claim(session.id, "", self._settings.sage.max_sessions)
         if reason := self._places.obstacle(claim):
@@ -287,10 +290,22 @@ class Pool:
         if timeline.idle:
             self._timelines.pop(timeline.worksheet, None)
 
-    def tell_elsewhere(self, sessions: Counter[str]) -> None:
-        """What the other sage servers of the site have: sessions by account."""
-        self._places.tell_elsewhere(sessions)
+    def tell_elsewhere(self, sessions: Counter[str], by_address: Counter[str]) -> None:
+        """What the other sage servers of the site have: sessions by account and by address."""
+        self._places.tell_elsewhere(sessions, by_address)
         self._admit()
+
+    def tell_raised(self, raised: Iterable[Raised]) -> None:
+        """All limits that are raised now for single people."""
+        changed = self.allowances.tell_raised(raised)
+        for session in self._sessions.values():
+            if session.journal is not None and session.journal.opened.account in changed:
+                opened = session.journal.opened
+                limits = self.allowances.limits_of(opened.account, opened.kind)
+                session.change_limits(limits)
+                self._places.change_limit(session.id, limits.sessions)
+        if changed:
+            self._admit()
 
     def is_quiet(self, seconds: float) -> bool:
         """Whether nobody has used any session for so long."""
@@ -325,11 +340,18 @@ class Pool:
         }
 
     def _open(self, timeline: Timeline, person: Person, *, first: bool = False) -> None:
-        limits = self._settings.limits_of(person.kind)
-        stock = self._stocks[_key(limits)]
-        waits = bool(self._places.obstacle(Claim("", person.account, limits.sessions)))
+        limits = self.allowances.limits_of(person.account, person.kind)
+        stock = self._stock(limits)
+        claim = Claim(
+            "",
+            person.account,
+            limits.sessions,
+            address=person.address if limits.address_sessions else "",
+            address_limit=limits.address_sessions if person.address else 0,
+        )
+        waits = bool(self._places.obstacle(claim))
         session = stock.pop(0) if stock and not waits else self._new(limits)
-        self._places.ask(Claim(session.id, person.account, limits.sessions), first=first)
+        self._places.ask(replace(claim, session=session.id), first=first)
         self._serve(session, timeline, person, limits)
         if not waits and session.spawner is None:
             self._fork(session)
@@ -348,6 +370,7 @@ class Pool:
             time=time.time(),
             account=person.account,
             kind=person.kind,
+            address=person.address if limits.address_sessions else "",
         )
         path = self._journals / f"{session.id}.journal"
         try:
@@ -382,6 +405,10 @@ class Pool:
         )
         self._sessions[session.id] = session
         return session
+
+    def _stock(self, limits: Limits) -> list[Session]:
+        """Spares that will do; of limits that were raised for one person there are none."""
+        return self._stocks.get(_key(limits), [])
 
     def _free_number(self) -> int:
         """The least number that no living session has: of it comes its user id."""
@@ -466,7 +493,7 @@ class Pool:
                     if session.busy and session.folder is not None:
                         session.folder.look_if_long_ago()
                     if session.busy or session.is_watched or count % QUIET_LOOKS == 0:
-                        session.look(table)
+                        session.look(table, self._runs_of(session))
                         self._count(session)
                     if not session.busy:
                         self._dismiss_substitute(session)
@@ -493,6 +520,11 @@ class Pool:
             session.cpu_seconds = used
         self._count(session)
         self._consumption.leave(session.id)
+
+    def _runs_of(self, session: Session) -> int:
+        if session.journal is None or not session.limits.runs_per_hour:
+            return 0
+        return self.allowances.runs_of(session.journal.opened.account)
 
     def _watch_upgrades(self) -> None:
         """Replace the zygote when another Sage has been installed, once that has settled."""

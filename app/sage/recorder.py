@@ -164,10 +164,10 @@ class Recorder:
             self._skew.look(cursor)
             rows = rows_of(opened.session, payloads, self._skew.when)
             cursor.execute(
-                "INSERT INTO sessions (id, worksheet, server, language, started, account, kind)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO sessions (id, worksheet, server, language, started, account, kind,"
+                " address) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 (opened.session, opened.worksheet, opened.server, opened.language,
-                 self._skew.when(opened.time), opened.account, opened.kind),
+                 self._skew.when(opened.time), opened.account, opened.kind, opened.address),
             )
             execute_values(
                 cursor,
@@ -201,6 +201,6 @@ class Recorder:
     def _record_end(self, journal: Journal) -> None:
         with self._database.transaction() as cursor:
             cursor.execute(
-                "UPDATE sessions SET ended = %s, reason = %s WHERE id = %s",
+                "UPDATE sessions SET ended = %s, reason = %s, address = '' WHERE id = %s",
                 (self._skew.when(journal.state.time), journal.state.reason, journal.opened.session),
             )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import gevent
 
 from app.listener import Listener
+from app.sage.allowances import TooManyRuns
 from app.sage.evaluation import Evaluator
 from app.sage.places import Person
 from app.sage.pool import Pool, PoolError
@@ -22,7 +23,7 @@ from app.sage.viewer import Viewer
 from app.settings import Settings
 from app.token import Tokens
 from app.wire.decoder import PROTOCOL_VERSION, Malformed
-from app.wire.messages_pb2 import Draining, FileData, Gone, Hello, Message, Refused
+from app.wire.messages_pb2 import Draining, FileData, Gone, Hello, Message, Refused, TooMany
 from app.wire.stream import Stream
 from app.wire.tls import Context
 
@@ -132,6 +133,15 @@ class Connection:
             self._act(message)
         except Unacceptable as error:
             self._refuse(message.channel, str(error), error.about)
+        except TooManyRuns as error:
+            refused = Refused(
+                reason=str(error),
+                about=message.execute.run,
+                too_many=TooMany(
+                    allowed=error.allowed, seconds=error.seconds, network=error.network
+                ),
+            )
+            self._stream.send(Message(channel=message.channel, refused=refused))
         except PoolError as error:
             self._refuse(message.channel, str(error), message.execute.run)
         except OSError as error:
@@ -177,6 +187,10 @@ class Connection:
         check_ids(order.run, order.run, order.cell)
         if "\0" in order.code:
             raise Unacceptable("code must not contain NUL characters", order.run)
+        live = viewer.timeline.live
+        if live is not None and live.knows(order.run):
+            return  # sent again by a browser that could not know it had arrived
+        self._pool.allowances.take_run(viewer.person)
         worksheet = viewer.timeline.worksheet
         self._pool.session(worksheet, viewer.person).execute(order, worksheet)
 
@@ -225,7 +239,7 @@ class Connection:
             stream=self._stream,
             timeline=timeline,
             window=self._window,
-            person=Person(order.account, order.kind),
+            person=Person(order.account, order.kind, order.address),
         )
         self._viewers[message.channel] = viewer
         if not order.session or order.complete or timeline.keeps(order.session):
@@ -237,7 +251,7 @@ class Connection:
         """In a greenlet of its own: it takes as long as the code does."""
         try:
             answer = Message(evaluated=self._evaluator.evaluate(message.evaluate))
-        except PoolError as error:
+        except (PoolError, TooManyRuns) as error:
             refused = Refused(reason=str(error), about=message.evaluate.request)
             answer = Message(refused=refused)
         answer.channel = message.channel

@@ -23,6 +23,7 @@ import gevent
 from gevent.event import Event
 from gevent.hub import get_hub
 
+from app.limits import larger
 from app.sage import kernel
 from app.sage.cgroups import Group
 from app.sage.journal import Begun, Journal
@@ -132,6 +133,29 @@ class Session:
         self._began = self._active = time.monotonic()
         self._show_state()
 
+    def change_limits(self, limits: Limits) -> None:
+        """Others hold from now on: what is more at once. Of what is less again, a session that runs
+        keeps what it had, but for the time that it may be idle; what the kernel holds it to
+        stays as it began.
+        """
+        if self.spawner is None:
+            self.limits = limits
+            return
+        before, self._shown_use = self.limits, None  # pages are shown what is allowed, too
+        kept = ("cpu_seconds", "run_seconds", "session_seconds", "run_output", "session_output")
+        self.limits = replace(
+            before,
+            sessions=limits.sessions,
+            runs_per_hour=limits.runs_per_hour,
+            idle_seconds=limits.idle_seconds,
+            network=limits.network if before.network else (),
+            **{name: larger(name, getattr(before, name), getattr(limits, name)) for name in kept},
+        )
+
+    def knows(self, run: str) -> bool:
+        """Whether this run was asked for before."""
+        return run in self._known
+
     def keep_files(self, folder: Folder) -> None:
         """Have the files of its home kept; those there are come first."""
         self.folder = folder
@@ -169,8 +193,8 @@ class Session:
 
     def execute(self, order: Execute, worksheet: str) -> None:
         """Queue a run. Raises OSError when its first frame can't be kept."""
-        if order.run in self._known:
-            return  # sent again by a browser that could not know it had arrived
+        if self.knows(order.run):
+            return
         assert self.journal is not None
         queued = Queued(cell=order.cell, code=order.code, worksheet=worksheet, time=time.time())
         self.journal.append(Frame(run=order.run, queued=queued))
@@ -302,11 +326,12 @@ class Session:
 
     # -- Keeping it within its limits ----------------------------------------------
 
-    def look(self, table: Callable[[], Table]) -> None:
-        """Compare what it uses with what it may, and act. `table`: of the host's processes."""
+    def look(self, table: Callable[[], Table], runs: int = 0) -> None:
+        """Compare what it uses with what it may, and act. `table`: of the host's processes;
+        `runs`: that its person has begun within an hour."""
         if self._gauge is None or self.journal is None or self.end_reason is not None:
             return
-        use = self._use(table)
+        use = replace(self._use(table), runs=runs)
         self.cpu_seconds = use.cpu_seconds
         if self.busy or replace(use, seconds=0.0) != self._shown_use:
             self._shown_use = replace(use, seconds=0.0)

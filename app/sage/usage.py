@@ -24,6 +24,7 @@ class Use:
     output: int = 0  # bytes of all its runs
     run_seconds: float = 0.0  # of what runs now
     seconds: float = 0.0  # since it began to serve
+    runs: int = 0  # of its person, within an hour
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def meters(session: str, use: Use, limits: Limits) -> Usage:
         ("files", use.entries, limits.entries, Usage.COUNT),
         ("output", use.output, limits.session_output, Usage.BYTES),
     ]
+    if limits.runs_per_hour:
+        found.append(("runs within an hour", use.runs, limits.runs_per_hour, Usage.COUNT))
     return Usage(
         session=session,
         meters=[

@@ -76,7 +76,13 @@ def _answer(evaluations: Evaluations, settings: Service, rate: Rate) -> flask.Re
         words = f"more than {settings.runs_per_minute} requests a minute; wait {wait:.0f} s"
         return _refusal(429, words, retry=wait)
     try:
-        found = evaluations.evaluate(code, kind, remember=anonymous)
+        found = evaluations.evaluate(
+            code,
+            kind,
+            remember=anonymous,
+            account=flask.g.account,
+            address=attempts.network(request.remote_addr or ""),
+        )
     except Busy as error:
         return _refusal(503, str(error), retry=5)
     return flask.jsonify(_as_json(found))

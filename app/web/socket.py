@@ -19,7 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 from werkzeug.routing import Rule
 from wsproto.frame_protocol import CloseReason
 
-from app import documents, permissions, worksheets
+from app import attempts, documents, permissions, worksheets
 from app.browsers import Browser
 from app.changes import Content
 from app.db import Database, Unavailable
@@ -111,6 +111,7 @@ class Sockets:
             sign_in=flask.g.person.sign_in,
             expires=flask.g.person.expires,
             name=flask.g.person.name,
+            address=attempts.network(request.remote_addr or ""),
         )
         try:
             connection = WebSocket(

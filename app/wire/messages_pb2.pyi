@@ -160,12 +160,24 @@ class Bye(_message.Message):
     def __init__(self) -> None: ...
 
 class Refused(_message.Message):
-    __slots__ = ("reason", "about")
+    __slots__ = ("reason", "about", "too_many")
     REASON_FIELD_NUMBER: _ClassVar[int]
     ABOUT_FIELD_NUMBER: _ClassVar[int]
+    TOO_MANY_FIELD_NUMBER: _ClassVar[int]
     reason: str
     about: str
-    def __init__(self, reason: _Optional[str] = ..., about: _Optional[str] = ...) -> None: ...
+    too_many: TooMany
+    def __init__(self, reason: _Optional[str] = ..., about: _Optional[str] = ..., too_many: _Optional[_Union[TooMany, _Mapping]] = ...) -> None: ...
+
+class TooMany(_message.Message):
+    __slots__ = ("allowed", "seconds", "network")
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    allowed: int
+    seconds: float
+    network: bool
+    def __init__(self, allowed: _Optional[int] = ..., seconds: _Optional[float] = ..., network: _Optional[bool] = ...) -> None: ...
 
 class Ping(_message.Message):
     __slots__ = ()
@@ -176,7 +188,7 @@ class Pong(_message.Message):
     def __init__(self) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("worksheet", "session", "after", "complete", "account", "has_files", "kind")
+    __slots__ = ("worksheet", "session", "after", "complete", "account", "has_files", "kind", "address")
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +196,7 @@ class Attach(_message.Message):
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     HAS_FILES_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
     worksheet: str
     session: str
     after: int
@@ -191,7 +204,8 @@ class Attach(_message.Message):
     account: str
     has_files: bool
     kind: str
-    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., has_files: _Optional[bool] = ..., kind: _Optional[str] = ...) -> None: ...
+    address: str
+    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., has_files: _Optional[bool] = ..., kind: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class Active(_message.Message):
     __slots__ = ()
@@ -668,16 +682,20 @@ class Saving(_message.Message):
     def __init__(self, delayed: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Evaluate(_message.Message):
-    __slots__ = ("request", "code", "seconds", "kind")
+    __slots__ = ("request", "code", "seconds", "kind", "account", "address")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
     request: str
     code: str
     seconds: float
     kind: str
-    def __init__(self, request: _Optional[str] = ..., code: _Optional[str] = ..., seconds: _Optional[float] = ..., kind: _Optional[str] = ...) -> None: ...
+    account: str
+    address: str
+    def __init__(self, request: _Optional[str] = ..., code: _Optional[str] = ..., seconds: _Optional[float] = ..., kind: _Optional[str] = ..., account: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class Evaluated(_message.Message):
     __slots__ = ("request", "success", "stdout", "stderr", "traceback", "failure", "language", "truncated", "result")
@@ -805,7 +823,7 @@ class Ready(_message.Message):
     def __init__(self, language: _Optional[str] = ..., warning: _Optional[str] = ..., protections: _Optional[_Mapping[str, str]] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Opened(_message.Message):
-    __slots__ = ("session", "worksheet", "server", "language", "time", "account", "kind")
+    __slots__ = ("session", "worksheet", "server", "language", "time", "account", "kind", "address")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
@@ -813,6 +831,7 @@ class Opened(_message.Message):
     TIME_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
     session: str
     worksheet: str
     server: str
@@ -820,7 +839,8 @@ class Opened(_message.Message):
     time: float
     account: str
     kind: str
-    def __init__(self, session: _Optional[str] = ..., worksheet: _Optional[str] = ..., server: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ..., account: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+    address: str
+    def __init__(self, session: _Optional[str] = ..., worksheet: _Optional[str] = ..., server: _Optional[str] = ..., language: _Optional[str] = ..., time: _Optional[float] = ..., account: _Optional[str] = ..., kind: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class Draining(_message.Message):
     __slots__ = ()

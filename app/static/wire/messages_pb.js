@@ -20,7 +20,7 @@ import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/code
  * Describes the file messages.proto.
  */
 export const file_messages = /*@__PURE__*/
-  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIuQOCgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIgCgZhY3RpdmUYDiABKAsyDi5zYWx2dXMuQWN0aXZlSAASIgoHZXhlY3V0ZRgUIAEoCzIPLnNhbHZ1cy5FeGVjdXRlSAASIAoGY2FuY2VsGBUgASgLMg4uc2FsdnVzLkNhbmNlbEgAEiYKCWludGVycnVwdBgWIAEoCzIRLnNhbHZ1cy5JbnRlcnJ1cHRIABIiCgdyZXN0YXJ0GBcgASgLMg8uc2FsdnVzLlJlc3RhcnRIABIkCghjb21wbGV0ZRgYIAEoCzIQLnNhbHZ1cy5Db21wbGV0ZUgAEiIKB2luc3BlY3QYGSABKAsyDy5zYWx2dXMuSW5zcGVjdEgAEikKC2lucHV0X3JlcGx5GBogASgLMhIuc2FsdnVzLklucHV0UmVwbHlIABIgCgZ1cGRhdGUYGyABKAsyDi5zYWx2dXMuVXBkYXRlSAASGgoDZW5kGBwgASgLMgsuc2FsdnVzLkVuZEgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABIeCgV1c2FnZRgiIAEoCzINLnNhbHZ1cy5Vc2FnZUgAEiYKCXdvcmtzaGVldBgoIAEoCzIRLnNhbHZ1cy5Xb3Jrc2hlZXRIABIlCglzYXZlX2NlbGwYKSABKAsyEC5zYWx2dXMuU2F2ZUNlbGxIABInCgpjZWxsX3NhdmVkGCogASgLMhEuc2FsdnVzLkNlbGxTYXZlZEgAEhwKBGNlbGwYKyABKAsyDC5zYWx2dXMuQ2VsbEgAEiAKBnNhdmluZxgsIAEoCzIOLnNhbHZ1cy5TYXZpbmdIABIkCghldmFsdWF0ZRgtIAEoCzIQLnNhbHZ1cy5FdmFsdWF0ZUgAEiYKCWV2YWx1YXRlZBguIAEoCzIRLnNhbHZ1cy5FdmFsdWF0ZWRIABIlCglyZWFkX2ZpbGUYLyABKAsyEC5zYWx2dXMuUmVhZEZpbGVIABIlCglmaWxlX2RhdGEYMCABKAsyEC5zYWx2dXMuRmlsZURhdGFIABIcCgRmb3JrGDIgASgLMgwuc2FsdnVzLkZvcmtIABIgCgZmb3JrZWQYMyABKAsyDi5zYWx2dXMuRm9ya2VkSAASIAoGc2lnbmFsGDQgASgLMg4uc2FsdnVzLlNpZ25hbEgAEiAKBmV4aXRlZBg1IAEoCzIOLnNhbHZ1cy5FeGl0ZWRIABIeCgVyZWFkeRg2IAEoCzINLnNhbHZ1cy5SZWFkeUgAEi4KDWZpbGVzX2NoYW5nZWQYhAIgASgLMhQuc2FsdnVzLkZpbGVzQ2hhbmdlZEgAEh0KBGhlcmUY9QEgASgLMgwuc2FsdnVzLkhlcmVIABIfCgV0aXRsZRjwASABKAsyDS5zYWx2dXMuVGl0bGVIABIgCgZvcGVuZWQYPCABKAsyDi5zYWx2dXMuT3BlbmVkSAASHwoFb3JkZXIYyAEgASgLMg0uc2FsdnVzLk9yZGVySAASKgoLaG9zdF9yZXBvcnQYyQEgASgLMhIuc2FsdnVzLkhvc3RSZXBvcnRIABIlCghwcm9ncmVzcxjKASABKAsyEC5zYWx2dXMuUHJvZ3Jlc3NIABIkCghsb2dfdGV4dBjLASABKAsyDy5zYWx2dXMuTG9nVGV4dEgAEh0KBGRvbmUYzAEgASgLMgwuc2FsdnVzLkRvbmVIABIlCghkcmFpbmluZxjNASABKAsyEC5zYWx2dXMuRHJhaW5pbmdIABInCgljaGFsbGVuZ2UYrAIgASgLMhEuc2FsdnVzLkNoYWxsZW5nZUgAEhsKA2J5ZRitAiABKAsyCy5zYWx2dXMuQnllSAASIwoHZGVsaXZlchi2AiABKAsyDy5zYWx2dXMuRGVsaXZlckgAEiMKB3JlYWNoZWQYtwIgASgLMg8uc2FsdnVzLlJlYWNoZWRIABIhCgZub3RpY2UYwAIgASgLMg4uc2FsdnVzLk5vdGljZUgAQgYKBGJvZHkixAEKBUhlbGxvEg8KB3ZlcnNpb24YASABKA0SDAoEbm9kZRgDIAEoCRIMCgRyb2xlGAQgASgJEjMKC3Byb3RlY3Rpb25zGAUgAygLMh4uc2FsdnVzLkhlbGxvLlByb3RlY3Rpb25zRW50cnkSEAoIbGFuZ3VhZ2UYBiABKAkSDQoFcHJvb2YYByABKAwaMgoQUHJvdGVjdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBSgQIAhADIh0KCUNoYWxsZW5nZRIQCghxdWVzdGlvbhgBIAEoDCIFCgNCeWUiKAoHUmVmdXNlZBIOCgZyZWFzb24YASABKAkSDQoFYWJvdXQYAiABKAkiBgoEUGluZyIGCgRQb25nIn8KBkF0dGFjaBIRCgl3b3Jrc2hlZXQYASABKAkSDwoHc2Vzc2lvbhgCIAEoCRINCgVhZnRlchgDIAEoBBIQCghjb21wbGV0ZRgEIAEoCBIPCgdhY2NvdW50GAUgASgJEhEKCWhhc19maWxlcxgIIAEoCBIMCgRraW5kGAYgASgJIggKBkFjdGl2ZSIGCgRHb25lIggKBkRldGFjaCIjCgNBY2sSDwoHc2Vzc2lvbhgBIAEoCRILCgNzZXEYAiABKAQiMgoHRXhlY3V0ZRILCgNydW4YASABKAkSDAoEY2VsbBgCIAEoCRIMCgRjb2RlGAMgASgJIhUKBkNhbmNlbBILCgNydW4YASABKAkiGAoJSW50ZXJydXB0EgsKA3J1bhgBIAEoCSIJCgdSZXN0YXJ0IjkKCENvbXBsZXRlEg8KB3JlcXVlc3QYASABKAkSDAoEY29kZRgCIAEoCRIOCgZjdXJzb3IYAyABKA0iSAoHSW5zcGVjdBIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNEg4KBnNvdXJjZRgEIAEoCCInCgpJbnB1dFJlcGx5EgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIkcKBlVwZGF0ZRILCgNydW4YASABKAkSEAoIaW50ZXJhY3QYAiABKAkSDgoGbnVtYmVyGAMgASgEEg4KBnZhbHVlcxgEIAEoCSIVCgNFbmQSDgoGcmVhc29uGAEgASgJIpIECgVGcmFtZRIPCgdzZXNzaW9uGAEgASgJEgsKA3J1bhgCIAEoCRILCgNzZXEYAyABKAQSDAoEYXJlYRgEIAEoCRIOCgZ1cGRhdGUYBSABKAQSIAoGcXVldWVkGAogASgLMg4uc2FsdnVzLlF1ZXVlZEgAEiIKB3N0YXJ0ZWQYCyABKAsyDy5zYWx2dXMuU3RhcnRlZEgAEiAKBnN0cmVhbRgMIAEoCzIOLnNhbHZ1cy5TdHJlYW1IABIgCgZidW5kbGUYDSABKAsyDi5zYWx2dXMuQnVuZGxlSAASJgoJdHJhY2ViYWNrGA4gASgLMhEuc2FsdnVzLlRyYWNlYmFja0gAEh4KBWNsZWFyGA8gASgLMg0uc2FsdnVzLkNsZWFySAASLQoNaW5wdXRfcmVxdWVzdBgQIAEoCzIULnNhbHZ1cy5JbnB1dFJlcXVlc3RIABImCgl0cnVuY2F0ZWQYESABKAsyES5zYWx2dXMuVHJ1bmNhdGVkSAASJAoIZmluaXNoZWQYEiABKAsyEC5zYWx2dXMuRmluaXNoZWRIABIkCghpbnRlcmFjdBgTIAEoCzIQLnNhbHZ1cy5JbnRlcmFjdEgAEiAKBnZhbHVlcxgUIAEoCzIOLnNhbHZ1cy5WYWx1ZXNIABIeCgVmaWxlcxgVIAEoCzINLnNhbHZ1cy5GaWxlc0gAQgkKB2NvbnRlbnQiRQoGUXVldWVkEgwKBGNlbGwYASABKAkSDAoEY29kZRgCIAEoCRIRCgl3b3Jrc2hlZXQYAyABKAkSDAoEdGltZRgEIAEoASIXCgdTdGFydGVkEgwKBHRpbWUYASABKAEiWQoGU3RyZWFtEiEKBG5hbWUYASABKA4yEy5zYWx2dXMuU3RyZWFtLk5hbWUSDAoEdGV4dBgCIAEoCSIeCgROYW1lEgoKBlNURE9VVBAAEgoKBlNUREVSUhABImAKBkJ1bmRsZRIiCgVwYXJ0cxgBIAMoCzITLnNhbHZ1cy5CdW5kbGUuUGFydBIOCgZyZXN1bHQYAiABKAgaIgoEUGFydBIMCgR0eXBlGAEgASgJEgwKBGRhdGEYAiABKAwiRQoJVHJhY2ViYWNrEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSDAoEdGV4dBgDIAEoCRINCgVzaG9ydBgEIAEoCSIVCgVDbGVhchIMCgR3YWl0GAEgASgIIjAKDElucHV0UmVxdWVzdBIOCgZwcm9tcHQYASABKAkSEAoIcGFzc3dvcmQYAiABKAgiKwoJVHJ1bmNhdGVkEg0KBWxpbWl0GAEgASgEEg8KB3Nlc3Npb24YAiABKAgiuAEKCEludGVyYWN0EgoKAmlkGAEgASgJEioKCGNvbnRyb2xzGAIgAygLMhguc2FsdnVzLkludGVyYWN0LkNvbnRyb2wSDgoGbWFudWFsGAMgASgIEg4KBmxheW91dBgEIAEoCRpUCgdDb250cm9sEgwKBG5hbWUYASABKAkSDQoFbGFiZWwYAiABKAkSDAoEa2luZBgDIAEoCRIPCgdvcHRpb25zGAQgASgJEg0KBXZhbHVlGAUgASgJIhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASABKAkiXAoFRmlsZXMSIQoFZmlsZXMYASADKAsyEi5zYWx2dXMuRmlsZXMuRmlsZRIMCgRtb3JlGAIgASgNGiIKBEZpbGUSDAoEcGF0aBgBIAEoCRIMCgRzaXplGAIgASgEIqkBCghGaW5pc2hlZBInCgZzdGF0dXMYASABKA4yFy5zYWx2dXMuRmluaXNoZWQuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIMCgR0aW1lGAMgASgBEg8KB3NlY29uZHMYBCABKAEiRQoGU3RhdHVzEgYKAk9LEAASCQoFRVJST1IQARIPCgtJTlRFUlJVUFRFRBACEg0KCUNBTkNFTExFRBADEggKBERJRUQQBCLiAQoFU3RhdGUSIAoEa2luZBgBIAEoDjISLnNhbHZ1cy5TdGF0ZS5LaW5kEg8KB3Nlc3Npb24YAiABKAkSDgoGcmVhc29uGAMgASgJEgsKA3J1bhgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIMCgR0aW1lGAYgASgBEg0KBXBsYWNlGAcgASgNEg8KB2VuZHNfaW4YCCABKAEiSQoES2luZBIICgROT05FEAASDAoIU1RBUlRJTkcQARIICgRJRExFEAISCAoEQlVTWRADEggKBERFQUQQBBILCgdXQUlUSU5HEAUiwAEKBVVzYWdlEg8KB3Nlc3Npb24YASABKAkSIwoGbWV0ZXJzGAIgAygLMhMuc2FsdnVzLlVzYWdlLk1ldGVyGlYKBU1ldGVyEgwKBHdoYXQYASABKAkSDAoEdXNlZBgCIAEoARIPCgdhbGxvd2VkGAMgASgBEiAKBHVuaXQYBCABKA4yEi5zYWx2dXMuVXNhZ2UuVW5pdCIpCgRVbml0EgkKBUNPVU5UEAASCQoFQllURVMQARILCgdTRUNPTkRTEAIibAoNQ29tcGxldGVSZXBseRIPCgdyZXF1ZXN0GAEgASgJEg0KBXN0YXJ0GAIgASgNEgsKA2VuZBgDIAEoDRIPCgdtYXRjaGVzGAQgAygJEgwKBGJ1c3kYBSABKAgSDwoHcGFydGlhbBgGIAEoCCJpCgxJbnNwZWN0UmVwbHkSDwoHcmVxdWVzdBgBIAEoCRINCgVmb3VuZBgCIAEoCBIMCgR0ZXh0GAMgASgJEgwKBGJ1c3kYBCABKAgSDwoHcGFydGlhbBgFIAEoCBIMCgRodG1sGAYgASgJIlMKCVdvcmtzaGVldBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRIbCgVjZWxscxgDIAMoCzIMLnNhbHZ1cy5DZWxsEg4KBnN0b3JlZBgEIAEoCCIWCgVUaXRsZRINCgV0aXRsZRgBIAEoCSKuAQoEQ2VsbBIKCgJpZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoARIMCgRjb2RlGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgsKA3J1bhgFIAEoCRIeCgRraW5kGAYgASgOMhAuc2FsdnVzLkNlbGxLaW5kEg4KBmZvbGRlZBgHIAEoCBIMCgRhdXRvGAggASgIEg8KB2RlbGV0ZWQYCSABKAgSDAoEdGV4dBgKIAEoDCKTAQoIU2F2ZUNlbGwSCgoCaWQYASABKAkSEAoIcG9zaXRpb24YAiABKAESDAoEY29kZRgDIAEoCRIeCgRraW5kGAQgASgOMhAuc2FsdnVzLkNlbGxLaW5kEg4KBmZvbGRlZBgFIAEoCBIMCgRhdXRvGAYgASgIEg8KB2RlbGV0ZWQYByABKAgSDAoEdGV4dBgIIAEoDCI3CglDZWxsU2F2ZWQSCgoCaWQYASABKAkSEAoIcmV2aXNpb24YAiABKAQSDAoEdGV4dBgDIAEoDCJtCgRIZXJlEg8KB2Jyb3dzZXIYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRjZWxsGAMgASgJEg4KBmFuY2hvchgEIAEoDBIMCgRoZWFkGAUgASgMEgwKBGFza3MYBiABKAgSDAoEbGVmdBgHIAEoCCIpCgZTYXZpbmcSDwoHZGVsYXllZBgBIAEoCBIOCgZyZWFzb24YAiABKAkiSAoIRXZhbHVhdGUSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB3NlY29uZHMYAyABKAESDAoEa2luZBgEIAEoCSLJAQoJRXZhbHVhdGVkEg8KB3JlcXVlc3QYASABKAkSDwoHc3VjY2VzcxgCIAEoCBIOCgZzdGRvdXQYAyABKAkSDgoGc3RkZXJyGAQgASgJEiQKCXRyYWNlYmFjaxgFIAEoCzIRLnNhbHZ1cy5UcmFjZWJhY2sSDwoHZmFpbHVyZRgGIAEoCRIQCghsYW5ndWFnZRgHIAEoCRIRCgl0cnVuY2F0ZWQYCCABKAgSHgoGcmVzdWx0GAkgASgLMg4uc2FsdnVzLkJ1bmRsZSJMCghSZWFkRmlsZRIPCgdyZXF1ZXN0GAEgASgJEgwKBHBhdGgYAiABKAkSDgoGb2Zmc2V0GAMgASgEEhEKCXdvcmtzaGVldBgEIAEoCSIhCgxGaWxlc0NoYW5nZWQSEQoJd29ya3NoZWV0GAEgASgJIkgKCEZpbGVEYXRhEg8KB3JlcXVlc3QYASABKAkSDAoEZGF0YRgCIAEoDBIMCgRzaXplGAMgASgEEg8KB2ZhaWx1cmUYBCABKAkiZgoERm9yaxIPCgdzZXNzaW9uGAEgASgJEgwKBG1hcmsYAiABKAwSDgoGbnVtYmVyGAMgASgNEh4KBmJvdW5kcxgEIAEoCzIOLnNhbHZ1cy5Cb3VuZHMSDwoHY2dyb3VwcxgFIAEoDSJqCgZCb3VuZHMSDgoGbWVtb3J5GAEgASgEEhEKCXByb2Nlc3NlcxgCIAEoBBINCgVmaWxlcxgDIAEoBBIMCgRkaXNrGAQgASgEEg8KB2VudHJpZXMYBSABKAQSDwoHbmV0d29yaxgGIAEoCCImCgZGb3JrZWQSDwoHc2Vzc2lvbhgBIAEoCRILCgNwaWQYAiABKA0iKQoGU2lnbmFsEg8KB3Nlc3Npb24YASABKAkSDgoGbnVtYmVyGAIgASgNIikKBkV4aXRlZBIPCgdzZXNzaW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCSKiAQoFUmVhZHkSEAoIbGFuZ3VhZ2UYASABKAkSDwoHd2FybmluZxgCIAEoCRIzCgtwcm90ZWN0aW9ucxgDIAMoCzIeLnNhbHZ1cy5SZWFkeS5Qcm90ZWN0aW9uc0VudHJ5Eg0KBWZpbGVzGAQgAygJGjIKEFByb3RlY3Rpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ7CgZPcGVuZWQSDwoHc2Vzc2lvbhgBIAEoCRIRCgl3b3Jrc2hlZXQYAiABKAkSDgoGc2VydmVyGAMgASgJEhAKCGxhbmd1YWdlGAQgASgJEgwKBHRpbWUYBSABKAESDwoHYWNjb3VudBgGIAEoCRIMCgRraW5kGAcgASgJIgoKCERyYWluaW5nIrMBCgVPcmRlchIgCgR2ZXJiGAEgASgOMhIuc2FsdnVzLk9yZGVyLlZlcmISEAoIc2VydmljZXMYAiADKAkSCwoDbm93GAMgASgIEg0KBWxpbmVzGAQgASgNEg4KBmZvbGxvdxgFIAEoCCJKCgRWZXJiEgoKBlNUQVRVUxAAEgkKBVNUQVJUEAESCAoEU1RPUBACEgsKB1JFU1RBUlQQAxIKCgZSRUxPQUQQBBIICgRMT0dTEAUimwIKCkhvc3RSZXBvcnQSDAoEaG9zdBgBIAEoCRILCgNwaWQYAiABKA0SDwoHc2Vjb25kcxgDIAEoARIsCghzZXJ2aWNlcxgEIAMoCzIaLnNhbHZ1cy5Ib3N0UmVwb3J0LlNlcnZpY2USDwoHbm90aWNlcxgFIAMoCRqhAQoHU2VydmljZRIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBndhbnRlZBgFIAEoCBILCgNwaWQYBiABKA0SDwoHYWRkcmVzcxgHIAEoCRIMCgRwb3J0GAggASgNEg8KB3NlY29uZHMYCSABKAESDgoGZGVhdGhzGAogASgNIjoKCFByb2dyZXNzEg8KB3NlcnZpY2UYASABKAkSDQoFc3RhdGUYAiABKAkSDgoGcmVhc29uGAMgASgJIigKB0xvZ1RleHQSDwoHc2VydmljZRgBIAEoCRIMCgR0ZXh0GAIgASgMIhcKBERvbmUSDwoHZmFpbHVyZRgBIAEoCSKmAQoHRGVsaXZlchIOCgZudW1iZXIYASABKAQSEQoHYnJvd3NlchgCIAEoCUgAEhEKB2FjY291bnQYAyABKAlIABITCgl3b3Jrc2hlZXQYBCABKAlIABISCghldmVyeW9uZRgFIAEoCEgAEg8KB3dpdGhvdXQYBiABKAkSDwoHbWVzc2FnZRgHIAEoDBIPCgdoYW5nX3VwGAggASgIQgkKB2FkZHJlc3MiKwoHUmVhY2hlZBIOCgZudW1iZXIYASABKAQSEAoIYnJvd3NlcnMYAiABKA0iJAoGTm90aWNlEgwKBHRleHQYASABKAkSDAoEdGltZRgCIAEoASorCghDZWxsS2luZBIICgRDT0RFEAASDAoITUFSS0RPV04QARIHCgNSQVcQAmIGcHJvdG8z");
+  fileDesc("Cg5tZXNzYWdlcy5wcm90bxIGc2FsdnVzIuQOCgdNZXNzYWdlEg8KB2NoYW5uZWwYASABKA0SHgoFaGVsbG8YAiABKAsyDS5zYWx2dXMuSGVsbG9IABIiCgdyZWZ1c2VkGAMgASgLMg8uc2FsdnVzLlJlZnVzZWRIABIcCgRwaW5nGAQgASgLMgwuc2FsdnVzLlBpbmdIABIcCgRwb25nGAUgASgLMgwuc2FsdnVzLlBvbmdIABIgCgZhdHRhY2gYCiABKAsyDi5zYWx2dXMuQXR0YWNoSAASIAoGZGV0YWNoGAsgASgLMg4uc2FsdnVzLkRldGFjaEgAEhoKA2FjaxgMIAEoCzILLnNhbHZ1cy5BY2tIABIcCgRnb25lGA0gASgLMgwuc2FsdnVzLkdvbmVIABIgCgZhY3RpdmUYDiABKAsyDi5zYWx2dXMuQWN0aXZlSAASIgoHZXhlY3V0ZRgUIAEoCzIPLnNhbHZ1cy5FeGVjdXRlSAASIAoGY2FuY2VsGBUgASgLMg4uc2FsdnVzLkNhbmNlbEgAEiYKCWludGVycnVwdBgWIAEoCzIRLnNhbHZ1cy5JbnRlcnJ1cHRIABIiCgdyZXN0YXJ0GBcgASgLMg8uc2FsdnVzLlJlc3RhcnRIABIkCghjb21wbGV0ZRgYIAEoCzIQLnNhbHZ1cy5Db21wbGV0ZUgAEiIKB2luc3BlY3QYGSABKAsyDy5zYWx2dXMuSW5zcGVjdEgAEikKC2lucHV0X3JlcGx5GBogASgLMhIuc2FsdnVzLklucHV0UmVwbHlIABIgCgZ1cGRhdGUYGyABKAsyDi5zYWx2dXMuVXBkYXRlSAASGgoDZW5kGBwgASgLMgsuc2FsdnVzLkVuZEgAEh4KBWZyYW1lGB4gASgLMg0uc2FsdnVzLkZyYW1lSAASHgoFc3RhdGUYHyABKAsyDS5zYWx2dXMuU3RhdGVIABIvCg5jb21wbGV0ZV9yZXBseRggIAEoCzIVLnNhbHZ1cy5Db21wbGV0ZVJlcGx5SAASLQoNaW5zcGVjdF9yZXBseRghIAEoCzIULnNhbHZ1cy5JbnNwZWN0UmVwbHlIABIeCgV1c2FnZRgiIAEoCzINLnNhbHZ1cy5Vc2FnZUgAEiYKCXdvcmtzaGVldBgoIAEoCzIRLnNhbHZ1cy5Xb3Jrc2hlZXRIABIlCglzYXZlX2NlbGwYKSABKAsyEC5zYWx2dXMuU2F2ZUNlbGxIABInCgpjZWxsX3NhdmVkGCogASgLMhEuc2FsdnVzLkNlbGxTYXZlZEgAEhwKBGNlbGwYKyABKAsyDC5zYWx2dXMuQ2VsbEgAEiAKBnNhdmluZxgsIAEoCzIOLnNhbHZ1cy5TYXZpbmdIABIkCghldmFsdWF0ZRgtIAEoCzIQLnNhbHZ1cy5FdmFsdWF0ZUgAEiYKCWV2YWx1YXRlZBguIAEoCzIRLnNhbHZ1cy5FdmFsdWF0ZWRIABIlCglyZWFkX2ZpbGUYLyABKAsyEC5zYWx2dXMuUmVhZEZpbGVIABIlCglmaWxlX2RhdGEYMCABKAsyEC5zYWx2dXMuRmlsZURhdGFIABIcCgRmb3JrGDIgASgLMgwuc2FsdnVzLkZvcmtIABIgCgZmb3JrZWQYMyABKAsyDi5zYWx2dXMuRm9ya2VkSAASIAoGc2lnbmFsGDQgASgLMg4uc2FsdnVzLlNpZ25hbEgAEiAKBmV4aXRlZBg1IAEoCzIOLnNhbHZ1cy5FeGl0ZWRIABIeCgVyZWFkeRg2IAEoCzINLnNhbHZ1cy5SZWFkeUgAEi4KDWZpbGVzX2NoYW5nZWQYhAIgASgLMhQuc2FsdnVzLkZpbGVzQ2hhbmdlZEgAEh0KBGhlcmUY9QEgASgLMgwuc2FsdnVzLkhlcmVIABIfCgV0aXRsZRjwASABKAsyDS5zYWx2dXMuVGl0bGVIABIgCgZvcGVuZWQYPCABKAsyDi5zYWx2dXMuT3BlbmVkSAASHwoFb3JkZXIYyAEgASgLMg0uc2FsdnVzLk9yZGVySAASKgoLaG9zdF9yZXBvcnQYyQEgASgLMhIuc2FsdnVzLkhvc3RSZXBvcnRIABIlCghwcm9ncmVzcxjKASABKAsyEC5zYWx2dXMuUHJvZ3Jlc3NIABIkCghsb2dfdGV4dBjLASABKAsyDy5zYWx2dXMuTG9nVGV4dEgAEh0KBGRvbmUYzAEgASgLMgwuc2FsdnVzLkRvbmVIABIlCghkcmFpbmluZxjNASABKAsyEC5zYWx2dXMuRHJhaW5pbmdIABInCgljaGFsbGVuZ2UYrAIgASgLMhEuc2FsdnVzLkNoYWxsZW5nZUgAEhsKA2J5ZRitAiABKAsyCy5zYWx2dXMuQnllSAASIwoHZGVsaXZlchi2AiABKAsyDy5zYWx2dXMuRGVsaXZlckgAEiMKB3JlYWNoZWQYtwIgASgLMg8uc2FsdnVzLlJlYWNoZWRIABIhCgZub3RpY2UYwAIgASgLMg4uc2FsdnVzLk5vdGljZUgAQgYKBGJvZHkixAEKBUhlbGxvEg8KB3ZlcnNpb24YASABKA0SDAoEbm9kZRgDIAEoCRIMCgRyb2xlGAQgASgJEjMKC3Byb3RlY3Rpb25zGAUgAygLMh4uc2FsdnVzLkhlbGxvLlByb3RlY3Rpb25zRW50cnkSEAoIbGFuZ3VhZ2UYBiABKAkSDQoFcHJvb2YYByABKAwaMgoQUHJvdGVjdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBSgQIAhADIh0KCUNoYWxsZW5nZRIQCghxdWVzdGlvbhgBIAEoDCIFCgNCeWUiSwoHUmVmdXNlZBIOCgZyZWFzb24YASABKAkSDQoFYWJvdXQYAiABKAkSIQoIdG9vX21hbnkYAyABKAsyDy5zYWx2dXMuVG9vTWFueSI8CgdUb29NYW55Eg8KB2FsbG93ZWQYASABKA0SDwoHc2Vjb25kcxgCIAEoARIPCgduZXR3b3JrGAMgASgIIgYKBFBpbmciBgoEUG9uZyKQAQoGQXR0YWNoEhEKCXdvcmtzaGVldBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg0KBWFmdGVyGAMgASgEEhAKCGNvbXBsZXRlGAQgASgIEg8KB2FjY291bnQYBSABKAkSEQoJaGFzX2ZpbGVzGAggASgIEgwKBGtpbmQYBiABKAkSDwoHYWRkcmVzcxgJIAEoCSIICgZBY3RpdmUiBgoER29uZSIICgZEZXRhY2giIwoDQWNrEg8KB3Nlc3Npb24YASABKAkSCwoDc2VxGAIgASgEIjIKB0V4ZWN1dGUSCwoDcnVuGAEgASgJEgwKBGNlbGwYAiABKAkSDAoEY29kZRgDIAEoCSIVCgZDYW5jZWwSCwoDcnVuGAEgASgJIhgKCUludGVycnVwdBILCgNydW4YASABKAkiCQoHUmVzdGFydCI5CghDb21wbGV0ZRIPCgdyZXF1ZXN0GAEgASgJEgwKBGNvZGUYAiABKAkSDgoGY3Vyc29yGAMgASgNIkgKB0luc3BlY3QSDwoHcmVxdWVzdBgBIAEoCRIMCgRjb2RlGAIgASgJEg4KBmN1cnNvchgDIAEoDRIOCgZzb3VyY2UYBCABKAgiJwoKSW5wdXRSZXBseRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSJHCgZVcGRhdGUSCwoDcnVuGAEgASgJEhAKCGludGVyYWN0GAIgASgJEg4KBm51bWJlchgDIAEoBBIOCgZ2YWx1ZXMYBCABKAkiFQoDRW5kEg4KBnJlYXNvbhgBIAEoCSKSBAoFRnJhbWUSDwoHc2Vzc2lvbhgBIAEoCRILCgNydW4YAiABKAkSCwoDc2VxGAMgASgEEgwKBGFyZWEYBCABKAkSDgoGdXBkYXRlGAUgASgEEiAKBnF1ZXVlZBgKIAEoCzIOLnNhbHZ1cy5RdWV1ZWRIABIiCgdzdGFydGVkGAsgASgLMg8uc2FsdnVzLlN0YXJ0ZWRIABIgCgZzdHJlYW0YDCABKAsyDi5zYWx2dXMuU3RyZWFtSAASIAoGYnVuZGxlGA0gASgLMg4uc2FsdnVzLkJ1bmRsZUgAEiYKCXRyYWNlYmFjaxgOIAEoCzIRLnNhbHZ1cy5UcmFjZWJhY2tIABIeCgVjbGVhchgPIAEoCzINLnNhbHZ1cy5DbGVhckgAEi0KDWlucHV0X3JlcXVlc3QYECABKAsyFC5zYWx2dXMuSW5wdXRSZXF1ZXN0SAASJgoJdHJ1bmNhdGVkGBEgASgLMhEuc2FsdnVzLlRydW5jYXRlZEgAEiQKCGZpbmlzaGVkGBIgASgLMhAuc2FsdnVzLkZpbmlzaGVkSAASJAoIaW50ZXJhY3QYEyABKAsyEC5zYWx2dXMuSW50ZXJhY3RIABIgCgZ2YWx1ZXMYFCABKAsyDi5zYWx2dXMuVmFsdWVzSAASHgoFZmlsZXMYFSABKAsyDS5zYWx2dXMuRmlsZXNIAEIJCgdjb250ZW50IkUKBlF1ZXVlZBIMCgRjZWxsGAEgASgJEgwKBGNvZGUYAiABKAkSEQoJd29ya3NoZWV0GAMgASgJEgwKBHRpbWUYBCABKAEiFwoHU3RhcnRlZBIMCgR0aW1lGAEgASgBIlkKBlN0cmVhbRIhCgRuYW1lGAEgASgOMhMuc2FsdnVzLlN0cmVhbS5OYW1lEgwKBHRleHQYAiABKAkiHgoETmFtZRIKCgZTVERPVVQQABIKCgZTVERFUlIQASJgCgZCdW5kbGUSIgoFcGFydHMYASADKAsyEy5zYWx2dXMuQnVuZGxlLlBhcnQSDgoGcmVzdWx0GAIgASgIGiIKBFBhcnQSDAoEdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMIkUKCVRyYWNlYmFjaxIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBHRleHQYAyABKAkSDQoFc2hvcnQYBCABKAkiFQoFQ2xlYXISDAoEd2FpdBgBIAEoCCIwCgxJbnB1dFJlcXVlc3QSDgoGcHJvbXB0GAEgASgJEhAKCHBhc3N3b3JkGAIgASgIIisKCVRydW5jYXRlZBINCgVsaW1pdBgBIAEoBBIPCgdzZXNzaW9uGAIgASgIIrgBCghJbnRlcmFjdBIKCgJpZBgBIAEoCRIqCghjb250cm9scxgCIAMoCzIYLnNhbHZ1cy5JbnRlcmFjdC5Db250cm9sEg4KBm1hbnVhbBgDIAEoCBIOCgZsYXlvdXQYBCABKAkaVAoHQ29udHJvbBIMCgRuYW1lGAEgASgJEg0KBWxhYmVsGAIgASgJEgwKBGtpbmQYAyABKAkSDwoHb3B0aW9ucxgEIAEoCRINCgV2YWx1ZRgFIAEoCSIYCgZWYWx1ZXMSDgoGdmFsdWVzGAEgASgJIlwKBUZpbGVzEiEKBWZpbGVzGAEgAygLMhIuc2FsdnVzLkZpbGVzLkZpbGUSDAoEbW9yZRgCIAEoDRoiCgRGaWxlEgwKBHBhdGgYASABKAkSDAoEc2l6ZRgCIAEoBCKpAQoIRmluaXNoZWQSJwoGc3RhdHVzGAEgASgOMhcuc2FsdnVzLkZpbmlzaGVkLlN0YXR1cxIOCgZyZWFzb24YAiABKAkSDAoEdGltZRgDIAEoARIPCgdzZWNvbmRzGAQgASgBIkUKBlN0YXR1cxIGCgJPSxAAEgkKBUVSUk9SEAESDwoLSU5URVJSVVBURUQQAhINCglDQU5DRUxMRUQQAxIICgRESUVEEAQi4gEKBVN0YXRlEiAKBGtpbmQYASABKA4yEi5zYWx2dXMuU3RhdGUuS2luZBIPCgdzZXNzaW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCRILCgNydW4YBCABKAkSEAoIbGFuZ3VhZ2UYBSABKAkSDAoEdGltZRgGIAEoARINCgVwbGFjZRgHIAEoDRIPCgdlbmRzX2luGAggASgBIkkKBEtpbmQSCAoETk9ORRAAEgwKCFNUQVJUSU5HEAESCAoESURMRRACEggKBEJVU1kQAxIICgRERUFEEAQSCwoHV0FJVElORxAFIsABCgVVc2FnZRIPCgdzZXNzaW9uGAEgASgJEiMKBm1ldGVycxgCIAMoCzITLnNhbHZ1cy5Vc2FnZS5NZXRlchpWCgVNZXRlchIMCgR3aGF0GAEgASgJEgwKBHVzZWQYAiABKAESDwoHYWxsb3dlZBgDIAEoARIgCgR1bml0GAQgASgOMhIuc2FsdnVzLlVzYWdlLlVuaXQiKQoEVW5pdBIJCgVDT1VOVBAAEgkKBUJZVEVTEAESCwoHU0VDT05EUxACImwKDUNvbXBsZXRlUmVwbHkSDwoHcmVxdWVzdBgBIAEoCRINCgVzdGFydBgCIAEoDRILCgNlbmQYAyABKA0SDwoHbWF0Y2hlcxgEIAMoCRIMCgRidXN5GAUgASgIEg8KB3BhcnRpYWwYBiABKAgiaQoMSW5zcGVjdFJlcGx5Eg8KB3JlcXVlc3QYASABKAkSDQoFZm91bmQYAiABKAgSDAoEdGV4dBgDIAEoCRIMCgRidXN5GAQgASgIEg8KB3BhcnRpYWwYBSABKAgSDAoEaHRtbBgGIAEoCSJTCglXb3Jrc2hlZXQSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSGwoFY2VsbHMYAyADKAsyDC5zYWx2dXMuQ2VsbBIOCgZzdG9yZWQYBCABKAgiFgoFVGl0bGUSDQoFdGl0bGUYASABKAkirgEKBENlbGwSCgoCaWQYASABKAkSEAoIcG9zaXRpb24YAiABKAESDAoEY29kZRgDIAEoCRIQCghyZXZpc2lvbhgEIAEoBBILCgNydW4YBSABKAkSHgoEa2luZBgGIAEoDjIQLnNhbHZ1cy5DZWxsS2luZBIOCgZmb2xkZWQYByABKAgSDAoEYXV0bxgIIAEoCBIPCgdkZWxldGVkGAkgASgIEgwKBHRleHQYCiABKAwikwEKCFNhdmVDZWxsEgoKAmlkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgBEgwKBGNvZGUYAyABKAkSHgoEa2luZBgEIAEoDjIQLnNhbHZ1cy5DZWxsS2luZBIOCgZmb2xkZWQYBSABKAgSDAoEYXV0bxgGIAEoCBIPCgdkZWxldGVkGAcgASgIEgwKBHRleHQYCCABKAwiNwoJQ2VsbFNhdmVkEgoKAmlkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEgwKBHRleHQYAyABKAwibQoESGVyZRIPCgdicm93c2VyGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEY2VsbBgDIAEoCRIOCgZhbmNob3IYBCABKAwSDAoEaGVhZBgFIAEoDBIMCgRhc2tzGAYgASgIEgwKBGxlZnQYByABKAgiKQoGU2F2aW5nEg8KB2RlbGF5ZWQYASABKAgSDgoGcmVhc29uGAIgASgJImoKCEV2YWx1YXRlEg8KB3JlcXVlc3QYASABKAkSDAoEY29kZRgCIAEoCRIPCgdzZWNvbmRzGAMgASgBEgwKBGtpbmQYBCABKAkSDwoHYWNjb3VudBgFIAEoCRIPCgdhZGRyZXNzGAYgASgJIskBCglFdmFsdWF0ZWQSDwoHcmVxdWVzdBgBIAEoCRIPCgdzdWNjZXNzGAIgASgIEg4KBnN0ZG91dBgDIAEoCRIOCgZzdGRlcnIYBCABKAkSJAoJdHJhY2ViYWNrGAUgASgLMhEuc2FsdnVzLlRyYWNlYmFjaxIPCgdmYWlsdXJlGAYgASgJEhAKCGxhbmd1YWdlGAcgASgJEhEKCXRydW5jYXRlZBgIIAEoCBIeCgZyZXN1bHQYCSABKAsyDi5zYWx2dXMuQnVuZGxlIkwKCFJlYWRGaWxlEg8KB3JlcXVlc3QYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZvZmZzZXQYAyABKAQSEQoJd29ya3NoZWV0GAQgASgJIiEKDEZpbGVzQ2hhbmdlZBIRCgl3b3Jrc2hlZXQYASABKAkiSAoIRmlsZURhdGESDwoHcmVxdWVzdBgBIAEoCRIMCgRkYXRhGAIgASgMEgwKBHNpemUYAyABKAQSDwoHZmFpbHVyZRgEIAEoCSJmCgRGb3JrEg8KB3Nlc3Npb24YASABKAkSDAoEbWFyaxgCIAEoDBIOCgZudW1iZXIYAyABKA0SHgoGYm91bmRzGAQgASgLMg4uc2FsdnVzLkJvdW5kcxIPCgdjZ3JvdXBzGAUgASgNImoKBkJvdW5kcxIOCgZtZW1vcnkYASABKAQSEQoJcHJvY2Vzc2VzGAIgASgEEg0KBWZpbGVzGAMgASgEEgwKBGRpc2sYBCABKAQSDwoHZW50cmllcxgFIAEoBBIPCgduZXR3b3JrGAYgASgIIiYKBkZvcmtlZBIPCgdzZXNzaW9uGAEgASgJEgsKA3BpZBgCIAEoDSIpCgZTaWduYWwSDwoHc2Vzc2lvbhgBIAEoCRIOCgZudW1iZXIYAiABKA0iKQoGRXhpdGVkEg8KB3Nlc3Npb24YASABKAkSDgoGcmVhc29uGAIgASgJIqIBCgVSZWFkeRIQCghsYW5ndWFnZRgBIAEoCRIPCgd3YXJuaW5nGAIgASgJEjMKC3Byb3RlY3Rpb25zGAMgAygLMh4uc2FsdnVzLlJlYWR5LlByb3RlY3Rpb25zRW50cnkSDQoFZmlsZXMYBCADKAkaMgoQUHJvdGVjdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIowBCgZPcGVuZWQSDwoHc2Vzc2lvbhgBIAEoCRIRCgl3b3Jrc2hlZXQYAiABKAkSDgoGc2VydmVyGAMgASgJEhAKCGxhbmd1YWdlGAQgASgJEgwKBHRpbWUYBSABKAESDwoHYWNjb3VudBgGIAEoCRIMCgRraW5kGAcgASgJEg8KB2FkZHJlc3MYCCABKAkiCgoIRHJhaW5pbmciswEKBU9yZGVyEiAKBHZlcmIYASABKA4yEi5zYWx2dXMuT3JkZXIuVmVyYhIQCghzZXJ2aWNlcxgCIAMoCRILCgNub3cYAyABKAgSDQoFbGluZXMYBCABKA0SDgoGZm9sbG93GAUgASgIIkoKBFZlcmISCgoGU1RBVFVTEAASCQoFU1RBUlQQARIICgRTVE9QEAISCwoHUkVTVEFSVBADEgoKBlJFTE9BRBAEEggKBExPR1MQBSKbAgoKSG9zdFJlcG9ydBIMCgRob3N0GAEgASgJEgsKA3BpZBgCIAEoDRIPCgdzZWNvbmRzGAMgASgBEiwKCHNlcnZpY2VzGAQgAygLMhouc2FsdnVzLkhvc3RSZXBvcnQuU2VydmljZRIPCgdub3RpY2VzGAUgAygJGqEBCgdTZXJ2aWNlEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGd2FudGVkGAUgASgIEgsKA3BpZBgGIAEoDRIPCgdhZGRyZXNzGAcgASgJEgwKBHBvcnQYCCABKA0SDwoHc2Vjb25kcxgJIAEoARIOCgZkZWF0aHMYCiABKA0iOgoIUHJvZ3Jlc3MSDwoHc2VydmljZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiKAoHTG9nVGV4dBIPCgdzZXJ2aWNlGAEgASgJEgwKBHRleHQYAiABKAwiFwoERG9uZRIPCgdmYWlsdXJlGAEgASgJIqYBCgdEZWxpdmVyEg4KBm51bWJlchgBIAEoBBIRCgdicm93c2VyGAIgASgJSAASEQoHYWNjb3VudBgDIAEoCUgAEhMKCXdvcmtzaGVldBgEIAEoCUgAEhIKCGV2ZXJ5b25lGAUgASgISAASDwoHd2l0aG91dBgGIAEoCRIPCgdtZXNzYWdlGAcgASgMEg8KB2hhbmdfdXAYCCABKAhCCQoHYWRkcmVzcyIrCgdSZWFjaGVkEg4KBm51bWJlchgBIAEoBBIQCghicm93c2VycxgCIAEoDSIkCgZOb3RpY2USDAoEdGV4dBgBIAEoCRIMCgR0aW1lGAIgASgBKisKCENlbGxLaW5kEggKBENPREUQABIMCghNQVJLRE9XThABEgcKA1JBVxACYgZwcm90bzM");
 
 /**
  * Describes the message salvus.Message.
@@ -58,150 +58,157 @@ export const RefusedSchema = /*@__PURE__*/
   messageDesc(file_messages, 4);
 
 /**
+ * Describes the message salvus.TooMany.
+ * Use `create(TooManySchema)` to create a new message.
+ */
+export const TooManySchema = /*@__PURE__*/
+  messageDesc(file_messages, 5);
+
+/**
  * Describes the message salvus.Ping.
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 5);
+  messageDesc(file_messages, 6);
 
 /**
  * Describes the message salvus.Pong.
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema = /*@__PURE__*/
-  messageDesc(file_messages, 6);
+  messageDesc(file_messages, 7);
 
 /**
  * Describes the message salvus.Attach.
  * Use `create(AttachSchema)` to create a new message.
  */
 export const AttachSchema = /*@__PURE__*/
-  messageDesc(file_messages, 7);
+  messageDesc(file_messages, 8);
 
 /**
  * Describes the message salvus.Active.
  * Use `create(ActiveSchema)` to create a new message.
  */
 export const ActiveSchema = /*@__PURE__*/
-  messageDesc(file_messages, 8);
+  messageDesc(file_messages, 9);
 
 /**
  * Describes the message salvus.Gone.
  * Use `create(GoneSchema)` to create a new message.
  */
 export const GoneSchema = /*@__PURE__*/
-  messageDesc(file_messages, 9);
+  messageDesc(file_messages, 10);
 
 /**
  * Describes the message salvus.Detach.
  * Use `create(DetachSchema)` to create a new message.
  */
 export const DetachSchema = /*@__PURE__*/
-  messageDesc(file_messages, 10);
+  messageDesc(file_messages, 11);
 
 /**
  * Describes the message salvus.Ack.
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema = /*@__PURE__*/
-  messageDesc(file_messages, 11);
+  messageDesc(file_messages, 12);
 
 /**
  * Describes the message salvus.Execute.
  * Use `create(ExecuteSchema)` to create a new message.
  */
 export const ExecuteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 12);
+  messageDesc(file_messages, 13);
 
 /**
  * Describes the message salvus.Cancel.
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema = /*@__PURE__*/
-  messageDesc(file_messages, 13);
+  messageDesc(file_messages, 14);
 
 /**
  * Describes the message salvus.Interrupt.
  * Use `create(InterruptSchema)` to create a new message.
  */
 export const InterruptSchema = /*@__PURE__*/
-  messageDesc(file_messages, 14);
+  messageDesc(file_messages, 15);
 
 /**
  * Describes the message salvus.Restart.
  * Use `create(RestartSchema)` to create a new message.
  */
 export const RestartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 15);
+  messageDesc(file_messages, 16);
 
 /**
  * Describes the message salvus.Complete.
  * Use `create(CompleteSchema)` to create a new message.
  */
 export const CompleteSchema = /*@__PURE__*/
-  messageDesc(file_messages, 16);
+  messageDesc(file_messages, 17);
 
 /**
  * Describes the message salvus.Inspect.
  * Use `create(InspectSchema)` to create a new message.
  */
 export const InspectSchema = /*@__PURE__*/
-  messageDesc(file_messages, 17);
+  messageDesc(file_messages, 18);
 
 /**
  * Describes the message salvus.InputReply.
  * Use `create(InputReplySchema)` to create a new message.
  */
 export const InputReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 18);
+  messageDesc(file_messages, 19);
 
 /**
  * Describes the message salvus.Update.
  * Use `create(UpdateSchema)` to create a new message.
  */
 export const UpdateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 19);
+  messageDesc(file_messages, 20);
 
 /**
  * Describes the message salvus.End.
  * Use `create(EndSchema)` to create a new message.
  */
 export const EndSchema = /*@__PURE__*/
-  messageDesc(file_messages, 20);
+  messageDesc(file_messages, 21);
 
 /**
  * Describes the message salvus.Frame.
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema = /*@__PURE__*/
-  messageDesc(file_messages, 21);
+  messageDesc(file_messages, 22);
 
 /**
  * Describes the message salvus.Queued.
  * Use `create(QueuedSchema)` to create a new message.
  */
 export const QueuedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 22);
+  messageDesc(file_messages, 23);
 
 /**
  * Describes the message salvus.Started.
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 23);
+  messageDesc(file_messages, 24);
 
 /**
  * Describes the message salvus.Stream.
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema = /*@__PURE__*/
-  messageDesc(file_messages, 24);
+  messageDesc(file_messages, 25);
 
 /**
  * Describes the enum salvus.Stream.Name.
  */
 export const Stream_NameSchema = /*@__PURE__*/
-  enumDesc(file_messages, 24, 0);
+  enumDesc(file_messages, 25, 0);
 
 /**
  * @generated from enum salvus.Stream.Name
@@ -214,90 +221,90 @@ export const Stream_Name = /*@__PURE__*/
  * Use `create(BundleSchema)` to create a new message.
  */
 export const BundleSchema = /*@__PURE__*/
-  messageDesc(file_messages, 25);
+  messageDesc(file_messages, 26);
 
 /**
  * Describes the message salvus.Bundle.Part.
  * Use `create(Bundle_PartSchema)` to create a new message.
  */
 export const Bundle_PartSchema = /*@__PURE__*/
-  messageDesc(file_messages, 25, 0);
+  messageDesc(file_messages, 26, 0);
 
 /**
  * Describes the message salvus.Traceback.
  * Use `create(TracebackSchema)` to create a new message.
  */
 export const TracebackSchema = /*@__PURE__*/
-  messageDesc(file_messages, 26);
+  messageDesc(file_messages, 27);
 
 /**
  * Describes the message salvus.Clear.
  * Use `create(ClearSchema)` to create a new message.
  */
 export const ClearSchema = /*@__PURE__*/
-  messageDesc(file_messages, 27);
+  messageDesc(file_messages, 28);
 
 /**
  * Describes the message salvus.InputRequest.
  * Use `create(InputRequestSchema)` to create a new message.
  */
 export const InputRequestSchema = /*@__PURE__*/
-  messageDesc(file_messages, 28);
+  messageDesc(file_messages, 29);
 
 /**
  * Describes the message salvus.Truncated.
  * Use `create(TruncatedSchema)` to create a new message.
  */
 export const TruncatedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 29);
+  messageDesc(file_messages, 30);
 
 /**
  * Describes the message salvus.Interact.
  * Use `create(InteractSchema)` to create a new message.
  */
 export const InteractSchema = /*@__PURE__*/
-  messageDesc(file_messages, 30);
+  messageDesc(file_messages, 31);
 
 /**
  * Describes the message salvus.Interact.Control.
  * Use `create(Interact_ControlSchema)` to create a new message.
  */
 export const Interact_ControlSchema = /*@__PURE__*/
-  messageDesc(file_messages, 30, 0);
+  messageDesc(file_messages, 31, 0);
 
 /**
  * Describes the message salvus.Values.
  * Use `create(ValuesSchema)` to create a new message.
  */
 export const ValuesSchema = /*@__PURE__*/
-  messageDesc(file_messages, 31);
+  messageDesc(file_messages, 32);
 
 /**
  * Describes the message salvus.Files.
  * Use `create(FilesSchema)` to create a new message.
  */
 export const FilesSchema = /*@__PURE__*/
-  messageDesc(file_messages, 32);
+  messageDesc(file_messages, 33);
 
 /**
  * Describes the message salvus.Files.File.
  * Use `create(Files_FileSchema)` to create a new message.
  */
 export const Files_FileSchema = /*@__PURE__*/
-  messageDesc(file_messages, 32, 0);
+  messageDesc(file_messages, 33, 0);
 
 /**
  * Describes the message salvus.Finished.
  * Use `create(FinishedSchema)` to create a new message.
  */
 export const FinishedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 33);
+  messageDesc(file_messages, 34);
 
 /**
  * Describes the enum salvus.Finished.Status.
  */
 export const Finished_StatusSchema = /*@__PURE__*/
-  enumDesc(file_messages, 33, 0);
+  enumDesc(file_messages, 34, 0);
 
 /**
  * @generated from enum salvus.Finished.Status
@@ -310,13 +317,13 @@ export const Finished_Status = /*@__PURE__*/
  * Use `create(StateSchema)` to create a new message.
  */
 export const StateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 34);
+  messageDesc(file_messages, 35);
 
 /**
  * Describes the enum salvus.State.Kind.
  */
 export const State_KindSchema = /*@__PURE__*/
-  enumDesc(file_messages, 34, 0);
+  enumDesc(file_messages, 35, 0);
 
 /**
  * @generated from enum salvus.State.Kind
@@ -329,20 +336,20 @@ export const State_Kind = /*@__PURE__*/
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema = /*@__PURE__*/
-  messageDesc(file_messages, 35);
+  messageDesc(file_messages, 36);
 
 /**
  * Describes the message salvus.Usage.Meter.
  * Use `create(Usage_MeterSchema)` to create a new message.
  */
 export const Usage_MeterSchema = /*@__PURE__*/
-  messageDesc(file_messages, 35, 0);
+  messageDesc(file_messages, 36, 0);
 
 /**
  * Describes the enum salvus.Usage.Unit.
  */
 export const Usage_UnitSchema = /*@__PURE__*/
-  enumDesc(file_messages, 35, 0);
+  enumDesc(file_messages, 36, 0);
 
 /**
  * @generated from enum salvus.Usage.Unit
@@ -355,167 +362,167 @@ export const Usage_Unit = /*@__PURE__*/
  * Use `create(CompleteReplySchema)` to create a new message.
  */
 export const CompleteReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 36);
+  messageDesc(file_messages, 37);
 
 /**
  * Describes the message salvus.InspectReply.
  * Use `create(InspectReplySchema)` to create a new message.
  */
 export const InspectReplySchema = /*@__PURE__*/
-  messageDesc(file_messages, 37);
+  messageDesc(file_messages, 38);
 
 /**
  * Describes the message salvus.Worksheet.
  * Use `create(WorksheetSchema)` to create a new message.
  */
 export const WorksheetSchema = /*@__PURE__*/
-  messageDesc(file_messages, 38);
+  messageDesc(file_messages, 39);
 
 /**
  * Describes the message salvus.Title.
  * Use `create(TitleSchema)` to create a new message.
  */
 export const TitleSchema = /*@__PURE__*/
-  messageDesc(file_messages, 39);
+  messageDesc(file_messages, 40);
 
 /**
  * Describes the message salvus.Cell.
  * Use `create(CellSchema)` to create a new message.
  */
 export const CellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 40);
+  messageDesc(file_messages, 41);
 
 /**
  * Describes the message salvus.SaveCell.
  * Use `create(SaveCellSchema)` to create a new message.
  */
 export const SaveCellSchema = /*@__PURE__*/
-  messageDesc(file_messages, 41);
+  messageDesc(file_messages, 42);
 
 /**
  * Describes the message salvus.CellSaved.
  * Use `create(CellSavedSchema)` to create a new message.
  */
 export const CellSavedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 42);
+  messageDesc(file_messages, 43);
 
 /**
  * Describes the message salvus.Here.
  * Use `create(HereSchema)` to create a new message.
  */
 export const HereSchema = /*@__PURE__*/
-  messageDesc(file_messages, 43);
+  messageDesc(file_messages, 44);
 
 /**
  * Describes the message salvus.Saving.
  * Use `create(SavingSchema)` to create a new message.
  */
 export const SavingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 44);
+  messageDesc(file_messages, 45);
 
 /**
  * Describes the message salvus.Evaluate.
  * Use `create(EvaluateSchema)` to create a new message.
  */
 export const EvaluateSchema = /*@__PURE__*/
-  messageDesc(file_messages, 45);
+  messageDesc(file_messages, 46);
 
 /**
  * Describes the message salvus.Evaluated.
  * Use `create(EvaluatedSchema)` to create a new message.
  */
 export const EvaluatedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 46);
+  messageDesc(file_messages, 47);
 
 /**
  * Describes the message salvus.ReadFile.
  * Use `create(ReadFileSchema)` to create a new message.
  */
 export const ReadFileSchema = /*@__PURE__*/
-  messageDesc(file_messages, 47);
+  messageDesc(file_messages, 48);
 
 /**
  * Describes the message salvus.FilesChanged.
  * Use `create(FilesChangedSchema)` to create a new message.
  */
 export const FilesChangedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 48);
+  messageDesc(file_messages, 49);
 
 /**
  * Describes the message salvus.FileData.
  * Use `create(FileDataSchema)` to create a new message.
  */
 export const FileDataSchema = /*@__PURE__*/
-  messageDesc(file_messages, 49);
+  messageDesc(file_messages, 50);
 
 /**
  * Describes the message salvus.Fork.
  * Use `create(ForkSchema)` to create a new message.
  */
 export const ForkSchema = /*@__PURE__*/
-  messageDesc(file_messages, 50);
+  messageDesc(file_messages, 51);
 
 /**
  * Describes the message salvus.Bounds.
  * Use `create(BoundsSchema)` to create a new message.
  */
 export const BoundsSchema = /*@__PURE__*/
-  messageDesc(file_messages, 51);
+  messageDesc(file_messages, 52);
 
 /**
  * Describes the message salvus.Forked.
  * Use `create(ForkedSchema)` to create a new message.
  */
 export const ForkedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 52);
+  messageDesc(file_messages, 53);
 
 /**
  * Describes the message salvus.Signal.
  * Use `create(SignalSchema)` to create a new message.
  */
 export const SignalSchema = /*@__PURE__*/
-  messageDesc(file_messages, 53);
+  messageDesc(file_messages, 54);
 
 /**
  * Describes the message salvus.Exited.
  * Use `create(ExitedSchema)` to create a new message.
  */
 export const ExitedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 54);
+  messageDesc(file_messages, 55);
 
 /**
  * Describes the message salvus.Ready.
  * Use `create(ReadySchema)` to create a new message.
  */
 export const ReadySchema = /*@__PURE__*/
-  messageDesc(file_messages, 55);
+  messageDesc(file_messages, 56);
 
 /**
  * Describes the message salvus.Opened.
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 56);
+  messageDesc(file_messages, 57);
 
 /**
  * Describes the message salvus.Draining.
  * Use `create(DrainingSchema)` to create a new message.
  */
 export const DrainingSchema = /*@__PURE__*/
-  messageDesc(file_messages, 57);
+  messageDesc(file_messages, 58);
 
 /**
  * Describes the message salvus.Order.
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema = /*@__PURE__*/
-  messageDesc(file_messages, 58);
+  messageDesc(file_messages, 59);
 
 /**
  * Describes the enum salvus.Order.Verb.
  */
 export const Order_VerbSchema = /*@__PURE__*/
-  enumDesc(file_messages, 58, 0);
+  enumDesc(file_messages, 59, 0);
 
 /**
  * @generated from enum salvus.Order.Verb
@@ -528,56 +535,56 @@ export const Order_Verb = /*@__PURE__*/
  * Use `create(HostReportSchema)` to create a new message.
  */
 export const HostReportSchema = /*@__PURE__*/
-  messageDesc(file_messages, 59);
+  messageDesc(file_messages, 60);
 
 /**
  * Describes the message salvus.HostReport.Service.
  * Use `create(HostReport_ServiceSchema)` to create a new message.
  */
 export const HostReport_ServiceSchema = /*@__PURE__*/
-  messageDesc(file_messages, 59, 0);
+  messageDesc(file_messages, 60, 0);
 
 /**
  * Describes the message salvus.Progress.
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema = /*@__PURE__*/
-  messageDesc(file_messages, 60);
+  messageDesc(file_messages, 61);
 
 /**
  * Describes the message salvus.LogText.
  * Use `create(LogTextSchema)` to create a new message.
  */
 export const LogTextSchema = /*@__PURE__*/
-  messageDesc(file_messages, 61);
+  messageDesc(file_messages, 62);
 
 /**
  * Describes the message salvus.Done.
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema = /*@__PURE__*/
-  messageDesc(file_messages, 62);
+  messageDesc(file_messages, 63);
 
 /**
  * Describes the message salvus.Deliver.
  * Use `create(DeliverSchema)` to create a new message.
  */
 export const DeliverSchema = /*@__PURE__*/
-  messageDesc(file_messages, 63);
+  messageDesc(file_messages, 64);
 
 /**
  * Describes the message salvus.Reached.
  * Use `create(ReachedSchema)` to create a new message.
  */
 export const ReachedSchema = /*@__PURE__*/
-  messageDesc(file_messages, 64);
+  messageDesc(file_messages, 65);
 
 /**
  * Describes the message salvus.Notice.
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema = /*@__PURE__*/
-  messageDesc(file_messages, 65);
+  messageDesc(file_messages, 66);
 
 /**
  * Describes the enum salvus.CellKind.
