@@ -235,6 +235,16 @@ def standing(cursor: Cursor, hashes: Collection[bytes]) -> dict[bytes, str]:
     return {bytes(hash): role for hash, role in cursor.fetchall()}
 
 
+def disabled(cursor: Cursor, ids: Collection[str]) -> dict[str, str]:
+    """Those of these accounts that are disabled, with the reason."""
+    cursor.execute(
+        "SELECT id::text, disabled_because FROM accounts"
+        " WHERE id::text = ANY(%s) AND disabled IS NOT NULL",
+        (list(ids),),
+    )
+    return dict(cursor.fetchall())
+
+
 def sign_ins(cursor: Cursor, account: str) -> list[SignIn]:
     """Where an account is signed in, the latest first."""
     cursor.execute(

@@ -34,6 +34,11 @@ ROUTES: dict[str, frozenset[str]] = {
     "administration": ADMINISTRATORS,
     "person": ADMINISTRATORS,
     "export_person": ADMINISTRATORS,  # whose, is looked at there, as of all that is done to people
+    "change_role": ADMINISTRATORS,
+    "disable_person": ADMINISTRATORS,
+    "enable_person": ADMINISTRATORS,
+    "sign_out_person": ADMINISTRATORS,
+    "make_password_link": ADMINISTRATORS,
     "active_sessions": ADMINISTRATORS,
     "end_active_session": ADMINISTRATORS,
     "audit_log": ADMINISTRATORS,

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import audit, documents, people, people_commands, roles, session_commands
+from app import accounts, audit, documents, people, people_commands, roles, session_commands
+from app.browsers import Browser
 from app.db import Database
 from tests.web_app import WebApp
 
@@ -148,6 +149,107 @@ def test_data_are_exported_of_whom_one_governs(web: WebApp) -> None:
     for other in (owner, actor):
         assert client.get(address(other, "export")).status_code == 403
         assert "Download all of it" not in client.get(address(other)).text
+
+
+# --- What is done to people --------------------------------------------------------
+
+ACTS = {
+    "role": {"role": "teacher"},
+    "disable": {"because": "It was shared."},
+    "enable": {},
+    "sign-out": {},
+    "password-link": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("actor", ["owner", "administrator"])
+@pytest.mark.parametrize("subject", roles.ROLES[:4])
+def test_one_acts_only_on_whom_one_is_above(
+    web: WebApp, act: str, actor: str, subject: str
+) -> None:
+    client, _ = web.person(actor)
+    _, account = web.person(subject, "Subject")
+    may = roles.may_govern(actor, subject)
+    answer = client.post(address(account, act), data=ACTS[act])
+    assert (answer.status_code in (200, 303)) == may
+    assert len(lines(web)) == may
+    assert (f'/{account}/disable"' in client.get(address(account)).text) == (
+        may and act != "disable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("actor", "role", "may"),
+    [
+        ("owner", "administrator", True),
+        ("owner", "owner", False),
+        ("owner", "guest", False),
+        ("owner", "", False),
+        ("owner", "king", False),
+        ("administrator", "teacher", True),
+        ("administrator", "administrator", False),
+        ("administrator", "owner", False),
+    ],
+)
+def test_roles_that_one_may_give(web: WebApp, actor: str, role: str, may: bool) -> None:
+    client, _ = web.person(actor)
+    _, account = web.person("member", "Emmy")
+    answer = client.post(address(account, "role"), data={"role": role})
+    assert answer.status_code == (303 if may else 403)
+    with web.database.reading() as cursor:
+        found = people.person(cursor, account)
+    assert found
+    assert found.role == (role if may else "member")
+    offered = f'<option value="{role}"' in client.get(address(account)).text
+    assert offered == may or role == ""
+
+
+def test_who_is_disabled_is_out_at_once_and_told_why(web: WebApp) -> None:
+    client, _ = web.person("administrator", "Ada")
+    theirs, account = web.person("member", "Emmy")
+    with web.database.reading() as cursor:
+        [signed_in] = accounts.sign_ins(cursor, account)
+    page = Browser(account=account, kind="member", worksheet="", outbox=1, sign_in=signed_in.hash)
+    web.browsers.add(page)
+    client.post(address(account, "disable"), data={"because": " It was\nshared. "})
+    assert page.dismissed == "disabled: It was shared."
+    assert theirs.get("/worksheets").status_code == 403
+    assert "It was shared." in client.get(address(account)).text
+    assert "Emmy" in client.get("/administration?state=disabled").text
+    client.post(address(account, "enable"))
+    assert "It was shared." not in client.get(address(account)).text.partition("Lately")[0]
+    assert lines(web) == [
+        ("Ada", "disabled", "Emmy", "It was shared."), ("Ada", "enabled", "Emmy", ""),
+    ]  # fmt: skip
+
+
+def test_a_reason_has_an_end(web: WebApp) -> None:
+    client, _ = web.person("owner")
+    _, account = web.person("member", "Emmy")
+    answer = client.post(address(account, "disable"), data={"because": "x" * 501})
+    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+    assert lines(web) == []
+
+
+def test_a_link_for_another_password_is_shown_once(web: WebApp) -> None:
+    client, _ = web.person("administrator")
+    _, account = web.person("member", "Emmy")
+    shown = client.post(address(account, "password-link")).text
+    link = shown.partition('value="http://localhost/password/')[2].partition('"')[0]
+    assert web.client().get(f"/password/{link}").status_code == 200
+    assert link not in client.get(address(account)).text
+    _, guest = web.person("guest")
+    assert client.post(address(guest, "password-link")).status_code == 403
+
+
+def test_who_is_signed_out_may_come_in_again(web: WebApp) -> None:
+    client, _ = web.person("administrator", "Ada")
+    theirs, account = web.person("member", "Emmy")
+    client.post(address(account, "sign-out"))
+    assert theirs.get("/worksheets").status_code == 403
+    assert web.browser_of(account).get("/worksheets").status_code == 200
+    assert lines(web) == [("Ada", "signed out everywhere", "Emmy", "1 browsers")]
 
 
 # --- The audit log -----------------------------------------------------------------

@@ -8,13 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import gevent
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 from playwright.sync_api import Page as Tab
 
-from tests.browser import PATIENCE, output, run
+from tests.browser import PATIENCE, finished, output, run
 from tests.running_site import RunningSite
-from tests.test_people_page import join, unique
+from tests.test_people_page import PASSWORD, join, unique
 
 BUSY = "while True: pass"
 
@@ -103,3 +104,52 @@ def test_what_can_t_be_ended_is_told(
     with pytest.raises(subprocess.CalledProcessError) as error:
         site.run("end-session", *arguments)
     assert complaint in error.value.stderr
+
+
+def test_who_is_disabled_is_told_why_and_their_busy_session_ends(
+    context: BrowserContext, other: BrowserContext, site: RunningSite
+) -> None:
+    name = unique("Mallory")
+    theirs = join(other, site, name)
+    busy(theirs)
+    journals = {path.stem for path in (site.data_dir / "sage").rglob("*.journal")}
+    [session] = sessions(site, name)
+    assert session["id"] in journals
+    tab = context.new_page()
+    tab.goto(address(site, f"/administration/people/{account(site, name)['id']}"))
+    tab.get_by_label("Why; this person is told").fill("The password was shared.")
+    tab.get_by_role("button", name="Keep this person out").click()
+    expect(tab.get_by_text("Disabled on")).to_contain_text("The password was shared.")
+    expect(theirs.locator("#status")).to_contain_text(
+        "your account is disabled. The password was shared.", timeout=PATIENCE
+    )
+    expect(tab.get_by_text("There are none.")).to_be_visible(timeout=PATIENCE)
+    theirs.goto(address(site, "/worksheets"))
+    theirs.get_by_label("Name").fill(name)
+    theirs.get_by_label("Password").fill(PASSWORD)
+    theirs.get_by_role("button", name="Sign in").click()
+    expect(theirs.get_by_role("alert")).to_contain_text("The password was shared.")
+    tab.get_by_role("button", name="Let this person in again").click()
+    theirs.get_by_label("Password").fill(PASSWORD)
+    theirs.get_by_role("button", name="Sign in").click()
+    theirs.goto(address(site, f"/w/{session['worksheet']}"))
+    why = "the account is disabled. The password was shared."
+    expect(finished(output(theirs, 1))).to_contain_text(why)
+    left = {path.stem for path in (site.data_dir / "sage").rglob("*.journal")}
+    assert session["id"] not in left
+
+
+def test_a_busy_session_ends_however_its_person_is_disabled(
+    other: BrowserContext, site: RunningSite
+) -> None:
+    """Nobody watches it: its page is closed."""
+    name = unique("Eve")
+    theirs = join(other, site, name)
+    busy(theirs)
+    [session] = sessions(site, name)
+    theirs.close()
+    site.run("disable", name)
+    journal = next((site.data_dir / "sage").rglob("journals")) / f"{session['id']}.journal"
+    with gevent.Timeout(PATIENCE / 1000):
+        while sessions(site, name) or journal.exists():
+            gevent.sleep(0.2)

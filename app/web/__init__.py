@@ -116,7 +116,9 @@ def create_app(
         passwords=passwords,
         check_pages=standing.check,
     ).register(app)
-    Administration(settings=settings, database=database).register(app)
+    Administration(
+        settings=settings, database=database, check_pages=standing.check
+    ).register(app)
     ActiveSessions(database=database, sessions=sessions).register(app)
     audit_log.register(app, database=database)
     Files(database=database, sessions=sessions, settings=settings).register(app)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, identities, people, roles, takeout
+from app import accounts, audit, identities, live_sessions, people, roles, takeout
 from app.db import Database
 from app.people import Person
 from app.settings import Settings
+from app.web.active_sessions import LONGEST_REASON, governs
+from app.web.cookies import redirect
 from app.web.languages import _
 from app.words import N_
 
@@ -37,9 +40,13 @@ LATELY = 20  # lines of the audit log on a person's page
 
 
 class Administration:
-    def __init__(self, *, settings: Settings, database: Database) -> None:
+    def __init__(
+        self, *, settings: Settings, database: Database, check_pages: Callable[[], None]
+    ) -> None:
+        """`check_pages`: cut off open pages whose sign-in is over."""
         self._settings = settings
         self._database = database
+        self._check_pages = check_pages
 
     def register(self, app: flask.Flask) -> None:
         app.jinja_env.filters["role_name"] = role_name
@@ -47,6 +54,14 @@ class Administration:
         app.add_url_rule("/administration", view_func=self.administration)
         app.add_url_rule(one, view_func=self.person)
         app.add_url_rule(f"{one}/export", view_func=self.export_person)
+        for path, act in {
+            "role": self.change_role,
+            "disable": self.disable_person,
+            "enable": self.enable_person,
+            "sign-out": self.sign_out_person,
+            "password-link": self.make_password_link,
+        }.items():
+            app.add_url_rule(f"{one}/{path}", view_func=act, methods=["POST"])
 
     def administration(self) -> str:
         """People, a page at a time."""
@@ -86,7 +101,55 @@ class Administration:
         name = f"{takeout.file_name(person.name)}.zip"
         return flask.send_file(target, "application/zip", as_attachment=True, download_name=name)
 
-    def _page(self, account: uuid.UUID) -> str:
+    def change_role(self, account: uuid.UUID) -> ResponseReturnValue:
+        role = flask.request.form.get("role", "")
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            if role not in grantable():
+                flask.abort(403, _("Nobody gives a role that is not below their own."))
+            people.set_role(cursor, person.id, role, actor=flask.g.account)
+        self._check_pages()
+        return _back(person)
+
+    def disable_person(self, account: uuid.UUID) -> ResponseReturnValue:
+        """Nothing is deleted. Pages go at once; sessions when their servers hear of it."""
+        because = " ".join(flask.request.form.get("because", "").split())
+        if len(because) > LONGEST_REASON:
+            words = _("Say why in at most %(most)d characters.", most=LONGEST_REASON)
+            return self._page(account, error=words), 400
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            people.disable(cursor, person.id, because, actor=flask.g.account)
+        self._check_pages()
+        return _back(person)
+
+    def enable_person(self, account: uuid.UUID) -> ResponseReturnValue:
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            people.enable(cursor, person.id, actor=flask.g.account)
+        return _back(person)
+
+    def sign_out_person(self, account: uuid.UUID) -> ResponseReturnValue:
+        """Everywhere; they may sign in again."""
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            ended = accounts.end_sign_ins(cursor, person.id)
+            self._note(cursor, "signed out everywhere", person, f"{ended} browsers")
+        self._check_pages()
+        return _back(person)
+
+    def make_password_link(self, account: uuid.UUID) -> ResponseReturnValue:
+        """Shown once, to be handed to the person."""
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            if person.role == "guest":
+                flask.abort(403, _("Guests have no password."))
+            hours = self._settings.sign_in.reset_hours
+            token = accounts.invite(cursor, person.id, hours, purpose="password")
+            self._note(cursor, "made a password link", person)
+        return self._page(account, link=self._site() + flask.url_for("new_password", token=token))
+
+    def _page(self, account: uuid.UUID, error: str = "", link: str = "") -> str:
         with self._database.reading() as cursor:
             person = _person(cursor, account)
             return flask.render_template(
@@ -96,8 +159,17 @@ class Administration:
                 sign_ins=accounts.sign_ins(cursor, person.id),
                 linked=identities.of(cursor, person.id),
                 entries=audit.entries(cursor, account=person.id, limit=LATELY),
+                sessions=live_sessions.listed(cursor, account=person.id),
                 governs=roles.may_govern(flask.g.kind, person.role),
+                may_end=governs,
+                grantable=grantable(),
+                error=error,
+                link=link,
+                link_hours=self._settings.sign_in.reset_hours,
             )
+
+    def _site(self) -> str:
+        return self._settings.app.address or flask.request.host_url.rstrip("/")
 
     def _governed(self, cursor: Cursor, account: uuid.UUID) -> Person:
         """The person, if whoever asks may do something to them."""
@@ -111,6 +183,15 @@ class Administration:
             cursor, actor=flask.g.account, action=action, subject=person.id, detail=detail,
             address=flask.request.remote_addr or "",
         )  # fmt: skip
+
+
+def grantable() -> list[str]:
+    """The roles that who asks may give: those below their own."""
+    return [role for role in roles.LASTING if roles.may_govern(flask.g.kind, role)]
+
+
+def _back(person: Person) -> flask.Response:
+    return redirect(f"/administration/people/{person.id}")
 
 
 def role_name(role: str) -> str:

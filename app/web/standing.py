@@ -16,7 +16,7 @@ from app.browsers import Browser, Browsers
 from app.db import Database, Unavailable
 
 log = logging.getLogger(__name__)
-SIGNED_OUT = "signed out"
+SIGNED_OUT, DISABLED = "signed out", "disabled: "  # static/js/worksheet.js knows them
 
 
 class Standing:
@@ -41,12 +41,13 @@ class Standing:
         try:
             with self._database.reading() as cursor:
                 good = accounts.standing(cursor, {browser.sign_in for browser in browsers})
+                over = [each for each in browsers if good.get(each.sign_in) != each.kind]
+                disabled = accounts.disabled(cursor, {each.account for each in over})
         except Unavailable:
-            over = [browser for browser in browsers if _has_expired(browser)]
-        else:
-            over = [each for each in browsers if good.get(each.sign_in) != each.kind]
+            over, disabled = [browser for browser in browsers if _has_expired(browser)], {}
         for browser in over:
-            browser.dismiss(SIGNED_OUT)
+            because = disabled.get(browser.account)
+            browser.dismiss(SIGNED_OUT if because is None else f"{DISABLED}{because}")
 
     def _run(self) -> None:
         while True:

@@ -13,6 +13,7 @@ const FIRST_WAIT = 250
 const LONGEST_WAIT = 10_000
 const ACK_BYTES = 128 * 1024
 const ACK_AFTER = 200 // ms
+const SENT_AWAY = 4403 // close code: the page may not stay open
 
 export class Socket {
   #url
@@ -29,7 +30,8 @@ export class Socket {
 
   /**
    * `handlers`: opened() is called on every new connection, before anything is received;
-   * received(kind, value) for each message; lost(everOpen) when a connection ends.
+   * received(kind, value) for each message; lost(everOpen, why) when a connection ends, with the
+   * reason if the server has sent this page away.
    */
   constructor(url, handlers) {
     this.#url = url
@@ -78,7 +80,7 @@ export class Socket {
       this.#handlers.opened()
     }
     socket.onmessage = event => this.#receive(event.data)
-    socket.onclose = () => this.#end(socket)
+    socket.onclose = event => this.#end(socket, event)
   }
 
   #receive(data) {
@@ -123,14 +125,14 @@ export class Socket {
     else if (this.#socket === null) this.#connect()
   }
 
-  #end(socket) {
+  #end(socket, { code = 0, reason = "" } = {}) {
     if (socket !== this.#socket) return
     const wasOpen = this.#ping !== 0
     this.#forget()
     socket.close()
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures++)
     this.#retry = setTimeout(() => this.#connect(), wait * (0.5 + Math.random() / 2))
-    this.#handlers.lost(wasOpen)
+    this.#handlers.lost(wasOpen, code === SENT_AWAY ? reason : "")
   }
 
   #forget() {

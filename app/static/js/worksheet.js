@@ -29,6 +29,7 @@ import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
 import { LOCALE, t, tn } from "./words.js"
 
+const DISABLED = "disabled: " // begins the reason for which pages of such accounts are sent away
 const KEEP_AFTER = 1000 // ms after which nothing is loaded any more
 const NUMBERED = "salvus:line-numbers"
 
@@ -99,7 +100,7 @@ class Worksheet {
     this.#socket = new Socket(`${scheme}//${location.host}/socket/${id}`, {
       opened: () => this.#opened(),
       received: (kind, value) => this.#received[kind]?.(value),
-      lost: everOpen => this.#lost(everOpen),
+      lost: (everOpen, why) => this.#lost(everOpen, why),
     })
     this.#tell()
     this.#showKept()
@@ -164,11 +165,21 @@ class Worksheet {
     for (const execute of this.#unconfirmed.values()) this.#socket.send("execute", execute)
   }
 
-  #lost(everOpen) {
+  #lost(everOpen, sentAway) {
+    if (sentAway.startsWith(DISABLED)) return this.#disabled(sentAway.slice(DISABLED.length))
     this.#connection = "lost"
     this.#reason = everOpen ? t("the connection was interrupted") : t("the server can't be reached")
     this.#questions.giveUp()
     if (!everOpen) this.#askWhy()
+    this.#tell()
+  }
+
+  /** An administrator has disabled the account: this page is of no more use. */
+  #disabled(because) {
+    this.#socket.stop()
+    this.#questions.giveUp()
+    this.#connection = "refused"
+    this.#reason = t("your account is disabled. {because} What you typed is kept in this browser.", { because })
     this.#tell()
   }
 
