@@ -124,6 +124,10 @@ ROUTES: dict[str, frozenset[str]] = {
     "export_account": PEOPLE,
     "end_sign_in": PEOPLE,
     "change_password": MEMBERS,
+    "dropbox": MEMBERS,
+    "connect_dropbox": MEMBERS,
+    "dropbox_come_back": MEMBERS,
+    "disconnect_dropbox": MEMBERS,
 }
 
 MESSAGES: dict[str, frozenset[str]] = {

@@ -107,12 +107,14 @@ def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> No
 
 
 def _rows(cursor: Cursor, account: str) -> dict[str, Any]:
-    """Where else the person signs in, from which browsers they are in now, and the limits that
-    were raised for them."""
+    """Where else the person signs in, from which browsers they are in now, their Dropbox, the
+    processor time that they used lately, and the limits that were raised for them."""
     found = {}
     for table, columns in (
         ("identities", ("provider", "subject", "email", "linked")),
         ("sign_ins", ("created", "seen", "expires", "how", "address", "agent")),
+        ("dropbox_accounts", ("name", "email", "connected")),
+        ("consumption", ("session", "since", "seconds", "cpu_seconds")),
         ("raised_limits", ("name", "value", "reason", "created", "expires")),
     ):
         cursor.execute(

@@ -40,6 +40,7 @@ from app.web.administration import Administration
 from app.web.agents import browser_name
 from app.web.classes import Classes
 from app.web.cookies import Cookies
+from app.web.dropbox import DropboxPages
 from app.web.files import Files
 from app.web.forwarded import Forwarded
 from app.web.handouts import Handouts
@@ -106,6 +107,7 @@ def create_app(
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)
+    DropboxPages(settings=settings, database=database).register(app)
     Classes(
         database=database, codes=codes, rounds=rounds, check_pages=standing.check
     ).register(app)

@@ -1,0 +1,485 @@
+"""Dropbox: the calls of its API, and what people do with it, against a double at loopback."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import gevent
+import pytest
+import requests
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from flask.testing import FlaskClient
+
+from app import dropbox, dropbox_accounts, people
+from app.db import Database
+from app.dropbox import CHUNK, Dropbox, Entry, Person, Tokens, Trouble, header_json, hosts
+from app.dropbox_accounts import Seal
+from app.settings import ROOT
+from tests.dropbox_double import APP, PAGE, SECRET
+from tests.host import free_port, silent_server
+from tests.web_app import WebApp
+
+PATIENCE = 30.0
+AWAY = re.compile(r'content="0;url=([^"]+)"')
+
+
+class Double:
+    """Dropbox, in a process of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+
+    def tell(self, **order: Any) -> dict[str, Any]:
+        """Have something happen there; how it is there then."""
+        answer = requests.post(f"{self.address}/control", json=order, timeout=PATIENCE)
+        answer.raise_for_status()
+        return cast(dict[str, Any], answer.json())
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        found = self.tell()["files"]
+        return {path: base64.b64decode(data) for path, data in found.items()}
+
+    def consent(self, away: str, answer: str = "allow") -> str:
+        """The person answers there; where their browser is sent."""
+        sent = requests.post(
+            away, data={"answer": answer}, timeout=PATIENCE, allow_redirects=False
+        )
+        assert sent.status_code == 302, sent.text
+        return sent.headers["Location"]
+
+    def tokens(self) -> Tokens:
+        """Some that are good."""
+        away = f"{self.address}/oauth2/authorize?" + "&".join((
+            f"client_id={APP}", "response_type=code", "token_access_type=offline",
+            "code_challenge_method=S256", f"state={'s' * 30}", f"redirect_uri={self.address}",
+            f"code_challenge={create_s256_code_challenge('v')}",
+            f"scope={'+'.join(dropbox.SCOPES)}",
+        ))  # fmt: skip
+        code = parse_qs(urlsplit(self.consent(away)).query)["code"][0]
+        form = {
+            "grant_type": "authorization_code", "code": code, "code_verifier": "v",
+            "redirect_uri": self.address, "client_id": APP, "client_secret": SECRET,
+        }  # fmt: skip
+        answer = requests.post(f"{self.address}/oauth2/token", data=form, timeout=PATIENCE)
+        return dropbox.tokens_of(answer.json())
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Double]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.dropbox_double", str(port)]
+    with subprocess.Popen(command, cwd=ROOT) as server:
+        try:
+            double = Double(port)
+            with gevent.Timeout(PATIENCE):
+                while not _answers(double.address):
+                    assert server.poll() is None
+                    gevent.sleep(0.05)
+            yield double
+        finally:
+            server.terminate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        requests.get(address, timeout=PATIENCE)
+    except requests.ConnectionError:
+        return False
+    return True
+
+
+@pytest.fixture
+def double(running: Double) -> Double:
+    """An empty one, of somebody who has let nobody in."""
+    running.tell(reset=True)
+    return running
+
+
+# --- The calls -------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept() -> list[Tokens]:
+    """Tokens as they are renewed."""
+    return []
+
+
+@pytest.fixture
+def box(double: Double, kept: list[Tokens]) -> Dropbox:
+    return of(double, double.tokens(), kept)
+
+
+def of(double: Double, tokens: Tokens, kept: list[Tokens], secret: str = SECRET) -> Dropbox:
+    return Dropbox(
+        id=APP, secret=secret, hosts=hosts(double.address), tokens=tokens, keep=kept.append
+    )
+
+
+def put(box: Dropbox, path: str, data: bytes, rev: str = "") -> Entry:
+    return finished(box.upload(path, iter([data]), rev=rev))[0]
+
+
+def finished(steps: Generator[int, None, Entry]) -> tuple[Entry, list[int]]:
+    told = []
+    while True:
+        try:
+            told.append(next(steps))
+        except StopIteration as end:
+            return end.value, told
+
+
+def trouble(action: Any) -> str:
+    with pytest.raises(Trouble) as raised:
+        action()
+    return raised.value.kind
+
+
+def test_who_it_is(box: Dropbox) -> None:
+    person = box.person()
+    assert (person.name, person.email) == ("Ada Lövelace", "ada@example.org")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "Лист 1.ipynb", "x\x7fy.txt", "🐙.sage", 'quote".md'])
+def test_any_name_goes_there_and_back(box: Dropbox, name: str) -> None:
+    if name.startswith("quote"):
+        assert trouble(lambda: put(box, f"/{name}", b"1")) == "name"
+        return
+    entry = put(box, f"/{name}", b"content")
+    assert entry.path == f"/{name}"
+    content = box.download(entry.path)
+    assert b"".join(content.pieces) == b"content"
+    assert content.entry.name == name
+
+
+@pytest.mark.parametrize("value", ["é", "\x7f", "\n", "🐙", '"'])
+def test_what_is_in_a_header_is_printable_ascii(value: str) -> None:
+    assert re.fullmatch("[ -~]+", header_json({"path": value}))
+
+
+def test_large_files_go_in_parts(box: Dropbox, double: Double) -> None:
+    data = bytes(range(256)) * (CHUNK // 128) + b"end"
+    pieces = iter([data[at : at + 700_000] for at in range(0, len(data), 700_000)])
+    entry, told = finished(box.upload("/large.bin", pieces))
+    assert double.files["/large.bin"] == data
+    assert (entry.size, told) == (len(data), [CHUNK, 2 * CHUNK, len(data)])
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK])
+def test_small_ones_in_one(box: Dropbox, double: Double, size: int) -> None:
+    _, told = finished(box.upload("/small.bin", iter([b"x" * size])))
+    assert (double.files["/small.bin"], told) == (b"x" * size, [size])
+    assert double.tell()["calls"][-1] == "/2/files/upload"
+
+
+def test_a_part_that_has_arrived_is_not_written_twice(box: Dropbox, double: Double) -> None:
+    """Its answer was lost: it is repeated, and Dropbox says how far it is."""
+    data = b"x" * (2 * CHUNK + 5)
+    steps = box.upload("/large.bin", iter([data]))
+    next(steps)
+    again = {"error": {".tag": "incorrect_offset", "correct_offset": 2 * CHUNK}}
+    double.tell(troubles=[{"route": "append_v2", "status": 503}])
+    next(steps)
+    finished(steps)
+    assert double.files["/large.bin"] == data
+    steps = box.upload("/other.bin", iter([data]))
+    next(steps)
+    double.tell(troubles=[{"route": "append_v2", "status": 409, "body": again}])
+    next(steps)  # as told; then the end does not fit, as nothing has arrived in truth
+    assert trouble(lambda: finished(steps)) == "refused"
+
+
+def test_nothing_is_overwritten(box: Dropbox, double: Double) -> None:
+    first = put(box, "/a.txt", b"1")
+    second = put(box, "/a.txt", b"2")
+    assert second.name == "a (1).txt"
+    third = put(box, "/a.txt", b"3", first.rev)
+    assert third.path == "/a.txt"
+    fourth = put(box, "/a.txt", b"4", first.rev)
+    assert fourth.name == "a (conflicted copy).txt"
+    assert sorted(double.files.values()) == [b"2", b"3", b"4"]
+    double.tell(delete=["/a.txt"])
+    assert put(box, "/a.txt", b"5", third.rev).path == "/a.txt"
+
+
+def test_a_folder_is_listed_page_by_page_folders_first(box: Dropbox) -> None:
+    for number in range(2 * PAGE + 1):
+        put(box, f"/{number}.txt", b"1")
+    put(box, "/Sub/below.txt", b"2")
+    found = box.folder("")
+    assert [one.name for one in found] == ["Sub", "0.txt", "1.txt", "2.txt", "3.txt", "4.txt"]
+    assert found[0].is_folder
+    assert [one.path for one in box.folder("/Sub")] == ["/Sub/below.txt"]
+    assert trouble(lambda: box.folder("/nowhere")) == "missing"
+    assert trouble(lambda: box.download("/nowhere.txt")) == "missing"
+
+
+def test_tokens_are_renewed_when_they_are_over(
+    box: Dropbox, double: Double, kept: list[Tokens]
+) -> None:
+    double.tell(expire=True)  # earlier than they were told
+    put(box, "/a.txt", b"1")
+    assert len(kept) == 1
+    before = Tokens(kept[0].refresh, "stale", time.time() + 1)
+    of(double, before, kept).person()
+    assert kept[1].refresh == kept[0].refresh
+    assert kept[1].access not in ("stale", kept[0].access)
+
+
+def test_access_that_was_withdrawn(box: Dropbox, double: Double, kept: list[Tokens]) -> None:
+    tokens = double.tokens()
+    double.tell(withdraw=True)
+    assert trouble(box.person) == "withdrawn"
+    assert trouble(of(double, Tokens(tokens.refresh), kept).person) == "withdrawn"
+
+
+def test_what_is_given_back_is_good_for_nothing_more(box: Dropbox, double: Double) -> None:
+    box.revoke()
+    assert double.tell()["connected"] == 0
+    assert trouble(box.person) == "withdrawn"
+
+
+def test_another_app_s_secret(double: Double, kept: list[Tokens]) -> None:
+    other = of(double, Tokens(double.tokens().refresh), kept, "wrong")
+    assert trouble(other.person) == "refused"
+
+
+def test_a_full_dropbox(box: Dropbox, double: Double) -> None:
+    double.tell(room=10)
+    assert trouble(lambda: put(box, "/a.txt", b"x" * 11)) == "full"
+    large = iter([b"x" * (CHUNK + 1)])
+    assert trouble(lambda: finished(box.upload("/large.bin", large))) == "full"
+
+
+def test_a_pause_that_dropbox_asks_for_is_made_if_it_is_short(
+    box: Dropbox, double: Double
+) -> None:
+    short = {"route": "upload", "status": 429, "wait": "0.1"}
+    double.tell(troubles=[short, short])
+    put(box, "/a.txt", b"1")
+    double.tell(troubles=[{**short, "wait": "300"}])
+    assert trouble(lambda: put(box, "/b.txt", b"1")) == "busy"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (500, "", "unreachable"),
+        (400, "Error in call", "refused"),
+        (401, {"error": {".tag": "missing_scope", "required_scope": "x"}}, "scope"),
+        (403, {"error": {".tag": "invalid_account_type"}}, "refused"),
+        (409, {"error": {".tag": "path", "reason": {".tag": "disallowed_name"}}}, "name"),
+        (409, {"error": {".tag": "path", "path": {".tag": "restricted_content"}}}, "refused"),
+        (409, {"error": []}, "refused"),
+        (409, [], "refused"),
+        (302, "", "refused"),
+    ],
+)  # fmt: skip
+def test_what_dropbox_says_is_told_apart(
+    box: Dropbox, double: Double, status: int, body: Any, kind: str
+) -> None:
+    answer = {"route": "upload", "status": status, "body": body, "wait": "0"}
+    double.tell(troubles=[answer] * dropbox.TRIES)
+    assert trouble(lambda: put(box, "/a.txt", b"1")) == kind
+
+
+def test_dropbox_can_not_be_reached(
+    double: Double, kept: list[Tokens], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = Double(free_port())
+    tokens = double.tokens()
+    assert trouble(of(nowhere, tokens, kept).person) == "unreachable"
+    monkeypatch.setattr(dropbox, "TIMEOUT", (0.2, 0.2))
+    with silent_server() as port:
+        assert trouble(of(Double(port), tokens, kept).person) == "unreachable"
+
+
+@pytest.mark.parametrize("said", [{}, {"name": 1}, [], None, {"name": "x", "path_display": 3}])
+def test_nonsense_is_no_file(said: Any) -> None:
+    assert trouble(lambda: dropbox._entry(said)) == "refused"
+
+
+def test_names_are_such_as_pages_and_the_database_can_have() -> None:
+    entry = dropbox._entry({"name": "a\0\ud800", "path_display": "/a\0"})
+    assert (entry.name, entry.path) == ("a�?", "/a�")
+
+
+# --- Connecting ------------------------------------------------------------------
+
+
+def app_with(database: Database, folder: Path, double: Double, **keys: str) -> WebApp:
+    return WebApp(
+        database, folder, providers_dropbox_id=APP, providers_dropbox_secret=SECRET,
+        providers_dropbox_issuer=double.address, **keys,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def web(database: Database, tmp_path: Path, double: Double) -> WebApp:
+    return app_with(database, tmp_path, double)
+
+
+def leave(browser: FlaskClient) -> str:
+    """Where the browser is led, to let the site in."""
+    answer = browser.post("/dropbox/connect")
+    assert answer.status_code == 200, answer.text
+    found = AWAY.search(answer.text)
+    assert found
+    return html.unescape(found[1])
+
+
+def back(browser: FlaskClient, address: str) -> Any:
+    parts = urlsplit(address)
+    return browser.get(f"{parts.path}?{parts.query}")
+
+
+def connected(web: WebApp, double: Double, name: str = "Ada") -> tuple[FlaskClient, str]:
+    """Somebody who has connected their Dropbox."""
+    browser, account = web.person("member", name)
+    answer = back(browser, double.consent(leave(browser)))
+    assert answer.location == "/dropbox", answer.text
+    return browser, account
+
+
+def rows(web: WebApp) -> list[str]:
+    with web.database.reading() as cursor:
+        cursor.execute("SELECT account::text FROM dropbox_accounts")
+        return [account for (account,) in cursor.fetchall()]
+
+
+def test_a_person_connects_and_disconnects(web: WebApp, double: Double) -> None:
+    browser, account = connected(web, double)
+    page = browser.get("/dropbox")
+    assert "Ada Lövelace ada@example.org" in page.text
+    assert "Nothing is here yet" in page.text
+    assert browser.post("/dropbox/disconnect").location == "/dropbox"
+    assert (rows(web), double.tell()["connected"]) == ([], 0)
+    assert "Connect Dropbox" in browser.get("/dropbox").text
+    with web.database.reading() as cursor:
+        cursor.execute("SELECT action FROM audit WHERE actor = %s ORDER BY id", (account,))
+        assert [row[0] for row in cursor.fetchall()] == [
+            "connected a Dropbox", "disconnected a Dropbox",
+        ]  # fmt: skip
+
+
+def test_state_and_pkce_are_asked_for_and_each_return_is_good_once(
+    web: WebApp, double: Double
+) -> None:
+    browser, _ = web.person("member")
+    away = leave(browser)
+    asked = parse_qs(urlsplit(away).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["redirect_uri"] == ["http://localhost/dropbox/back"]
+    assert back(browser, double.consent(away).replace("state=", "state=x")).status_code == 400
+    assert rows(web) == []
+    address = double.consent(leave(browser))
+    assert back(browser, address).location == "/dropbox"
+    assert back(browser, address).status_code == 400
+
+
+def test_who_says_no_is_told_that_nothing_was_done(web: WebApp, double: Double) -> None:
+    browser, _ = web.person("member")
+    answer = back(browser, double.consent(leave(browser), "deny"))
+    assert answer.status_code == 403
+    assert "You did not allow it" in answer.text
+    assert rows(web) == []
+
+
+def test_nobody_is_given_another_one_s_dropbox(web: WebApp, double: Double) -> None:
+    """Neither by a link that somebody else has begun, nor by signing in meanwhile."""
+    ada, _ = web.person("member", "Ada")
+    eve, account = web.person("member", "Eve")
+    address = double.consent(leave(eve))
+    assert back(ada, address).status_code == 400
+    address = double.consent(leave(ada))
+    session = web.browser_of(account).get_cookie("salvus-salvus")
+    assert session
+    ada.set_cookie("salvus-salvus", session.value)
+    assert back(ada, address).status_code == 403
+    assert rows(web) == []
+
+
+def test_permissions_that_the_app_lacks(web: WebApp, double: Double) -> None:
+    double.tell(scopes="account_info.read")
+    browser, _ = web.person("member")
+    answer = back(browser, double.consent(leave(browser)))
+    assert "docs/DROPBOX.md" in answer.text
+    assert rows(web) == []
+
+
+def test_withdrawn_there_it_is_asked_for_again(web: WebApp, double: Double) -> None:
+    browser, account = connected(web, double)
+    double.tell(withdraw=True)
+    page = browser.get("/dropbox")
+    assert page.status_code == 409
+    assert "does not let this site in any more" in page.text
+    assert "Connect Dropbox" in page.text
+    assert back(browser, double.consent(leave(browser))).location == "/dropbox"
+    assert rows(web) == [account]
+
+
+def test_without_dropbox_the_page_says_so(web: WebApp, double: Double, tmp_path: Path) -> None:
+    browser, _ = connected(web, double)
+    again = {"route": "list_folder", "status": 500, "wait": "0"}
+    double.tell(troubles=[again] * dropbox.TRIES)
+    page = browser.get("/dropbox")
+    assert (page.status_code, "be reached now" in page.text) == (502, True)
+    double.tell(troubles=[{"route": "revoke", "status": 400}])
+    answer = browser.post("/dropbox/disconnect")
+    assert "remove it there, too" in " ".join(answer.text.split())
+    assert rows(web) == []
+
+
+def test_a_site_without_an_app_has_no_dropbox(database: Database, tmp_path: Path) -> None:
+    browser, _ = WebApp(database, tmp_path).person("member")
+    for answer in (browser.get("/dropbox"), browser.post("/dropbox/connect")):
+        assert answer.status_code == 404
+        assert "whoever runs it" in answer.text
+
+
+def test_tokens_are_sealed_and_go_with_the_account(web: WebApp, double: Double) -> None:
+    _, account = connected(web, double)
+    with web.database.reading() as cursor:
+        cursor.execute("SELECT tokens FROM dropbox_accounts")
+        (sealed,) = cursor.fetchone() or (b"",)
+        found = dropbox_accounts.find(cursor, account, Seal(SECRET))
+        other = dropbox_accounts.find(cursor, account, Seal("another"))
+    assert found
+    assert found.tokens
+    assert found.tokens.refresh.encode() not in bytes(sealed)
+    assert other
+    assert other.tokens is None
+    with web.database.transaction() as cursor:
+        people.delete(cursor, account, actor="operator")
+    assert rows(web) == []
+
+
+def test_another_dropbox_forgets_what_was_saved_in_the_first(
+    web: WebApp, double: Double
+) -> None:
+    browser, account = connected(web, double)
+    worksheet = browser.post("/worksheets").location.rsplit("/", 1)[1]
+    seal, tokens = Seal(SECRET), Tokens("r")
+    with web.database.transaction() as cursor:
+        entry = Entry("a", "/a", rev="1")
+        dropbox_accounts.note_saved(cursor, account, worksheet, "", wanted="/a", entry=entry)
+        saved = dropbox_accounts.saved(cursor, account, worksheet, "")
+        assert saved
+        assert saved.rev == "1"
+        other = Person("dbid:other", "", "")
+        dropbox_accounts.connect(cursor, account, other, tokens, seal)
+        assert dropbox_accounts.saved(cursor, account, worksheet, "") is None
+        dropbox_accounts.keep(cursor, account, Tokens("r", "renewed", 1.0), seal)
+        dropbox_accounts.keep(cursor, account, Tokens("of before", "x", 1.0), seal)
+        found = dropbox_accounts.find(cursor, account, seal)
+    assert found
+    assert found.tokens == Tokens("r", "renewed", 1.0)
