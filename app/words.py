@@ -4,6 +4,9 @@ English stands in the sources, and is the key by which a translation is found: a
 catalogue, LANGUAGE.po, read once at start. `app/languages/messages.pot` has all texts there are
 (`make words`), and says by their places which of them scripts on the page need.
 
+What is said below the pages (app/said.py) is recognised by its words, and its values are filled
+into the translation.
+
 A translation may leave out values of the original, but can't have others: such a one is not
 used, so that it breaks no page.
 """
@@ -31,6 +34,7 @@ ENGLISH = "en"
 CURE = "msgfmt -c finds such faults, too"
 QUOTED = re.compile(r'(msg(ctxt|id|id_plural|str|str\[\d+\])\s+)?"([^"\\]|\\.)*"')
 IN_SCRIPTS = re.compile(r"\{(\w+)\}")
+SAID = "app/said.py"
 
 Forms = tuple[str, ...]  # of a text: one, or as many as the language has for numbers
 
@@ -49,6 +53,7 @@ class Words:
     language: str = ENGLISH
     texts: Mapping[str, Forms] = field(default_factory=dict)  # by the English of the first form
     form: Callable[[int], int] = int  # the place of the one for so many
+    patterns: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # of what is said
     script: str = ""  # that gives the page's own scripts their part
 
     @property
@@ -85,6 +90,18 @@ class Words:
         forms = self.texts[one]
         return forms[min(self.form(int(count)), len(forms) - 1)]
 
+    def said(self, text: str) -> str:
+        """What comes from below the pages, in this language as far as it is known."""
+        if text in self.texts:
+            return self.texts[text][0]
+        for original, pattern in self.patterns.items():
+            if found := pattern.fullmatch(text):
+                return self._filled(self.texts[original][0], found.groupdict())
+        return text
+
+    def _filled(self, text: str, values: Mapping[str, str]) -> str:
+        return IN_SCRIPTS.sub(lambda place: self.said(values[place[1]]), text)
+
 
 def of_site(settings: Settings) -> Words:
     """The words that `settings` ask for. Raises SettingsError."""
@@ -111,11 +128,14 @@ def read(file: Path, language: str) -> Words:
         raise SettingsError(f"{file}: its Plural-Forms can't be used: {error}; {CURE}") from None
     used: dict[str, Forms] = {}
     scripts: dict[str, Forms] = {}
+    said: list[str] = []
     for original in _read_po(TEMPLATE):
         found = theirs.get(original.id) if original.id else None
         if found is None or found.fuzzy or not all(_forms(found.string) or ("",)):
             continue
-        in_scripts, in_pages = _where(original)
+        places = {place for place, _ in original.locations}
+        in_scripts = any(place.endswith(".js") or place == SAID for place in places)
+        in_pages = any(not place.endswith(".js") and place != SAID for place in places)
         if foreign := _foreign(original, found, in_scripts, in_pages):
             log.warning("%s, line %s: %s; English is shown", file, found.lineno, foreign)
             continue
@@ -123,7 +143,11 @@ def read(file: Path, language: str) -> Words:
         used[key] = _forms(found.string)
         if in_scripts:
             scripts[key] = used[key]
-    return Words(language, used, form, _script(scripts, theirs.plural_expr))
+        if SAID in places and IN_SCRIPTS.search(key):
+            said.append(key)
+    said.sort(key=lambda text: len(IN_SCRIPTS.sub("", text)), reverse=True)  # the plainest first
+    patterns = {text: _pattern(text) for text in said}
+    return Words(language, used, form, patterns, _script(scripts, said, theirs.plural_expr))
 
 
 def _read_po(file: Path) -> Catalog:
@@ -155,11 +179,12 @@ def _forms(string: str | Sequence[str] | None) -> Forms:
     return (string,) if isinstance(string, str) else tuple(string or ())
 
 
-def _where(original: Message) -> tuple[bool, bool]:
-    """Whether a text is one of scripts on the page, and whether of pages and servers."""
-    places = [place for place, _ in original.locations]
-    in_scripts = any(place.endswith(".js") for place in places)
-    return in_scripts, not places or not all(place.endswith(".js") for place in places)
+def _pattern(text: str) -> re.Pattern[str]:
+    """Finds the values of a text that has them as {name}."""
+    parts = IN_SCRIPTS.split(text)
+    plain, names = parts[::2], parts[1::2]
+    values = [f"(?P<{name}>.+?)" for name in names] + [""]
+    return re.compile("".join(re.escape(a) + b for a, b in zip(plain, values, strict=True)), re.S)
 
 
 def _foreign(original: Message, found: Message, in_scripts: bool, in_pages: bool) -> str:
@@ -179,7 +204,7 @@ def _foreign(original: Message, found: Message, in_scripts: bool, in_pages: bool
     return ""
 
 
-def _script(texts: Mapping[str, object], plural: str) -> str:
+def _script(texts: Mapping[str, Forms], said: Sequence[str], plural: str) -> str:
     """For app/static/js/words.js; `plural`: an expression of C, which is one of JavaScript."""
-    found = json.dumps(texts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return f"globalThis.salvusWords={{texts:{found},form:n=>Number({plural})}}\n"
+    found = json.dumps({"texts": texts, "said": said}, ensure_ascii=False, separators=(",", ":"))
+    return f"globalThis.salvusWords={{...{found},form:n=>Number({plural})}}\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import words
+from app.said import SAID
 from app.settings import ROOT, SettingsError
 from app.words import Words
 from tests.host import settings_in
@@ -44,6 +45,18 @@ msgstr[1] ""
 
 #: app/static/js/a.js app/templates/a.html
 msgid "Close"
+msgstr ""
+
+#: app/said.py
+msgid "limit of {what}: used {used} of {allowed}"
+msgstr ""
+
+#: app/said.py
+msgid "{why}; try again in a moment"
+msgstr ""
+
+#: app/said.py
+msgid "memory"
 msgstr ""
 '''
 
@@ -114,7 +127,7 @@ def test_a_translation_with_other_values_is_not_used(
 def test_fuzzy_and_empty_translations_are_not_used(read: Reader) -> None:
     found = read('#, fuzzy\nmsgid "Close"\nmsgstr "Otwórz"\nmsgid "Cell {number}"\nmsgstr ""\n')
     assert found.gettext("Close") == "Close"
-    assert "texts:{}" in found.script
+    assert '"texts":{}' in found.script
 
 
 @pytest.mark.parametrize(
@@ -153,6 +166,49 @@ def test_a_language_that_is_not_there_is_refused_with_what_is(tmp_path: Path) ->
 def test_a_language_has_a_direction(language: str, tag: str, direction: str) -> None:
     found = Words(language)
     assert (found.tag, found.direction) == (tag, direction)
+
+
+@pytest.mark.parametrize(
+    ("text", "translation"),
+    [
+        ("memory", "pamięć"),
+        ("limit of memory: used 1.2 GB of 1.0 GB", "granica 1.0 GB (pamięć): 1.2 GB"),
+        ("limit of memory: used 2 of 1; try again in a moment", "granica 1 (pamięć): 2, potem"),
+        ("nobody knows; try again in a moment", "nobody knows, potem"),
+        ("something else", "something else"),
+        ("", ""),
+    ],
+)
+def test_what_is_said_below_the_pages_is_recognised(
+    read: Reader, text: str, translation: str
+) -> None:
+    found = read(
+        'msgid "limit of {what}: used {used} of {allowed}"\n'
+        'msgstr "granica {allowed} ({what}): {used}"\n'
+        'msgid "{why}; try again in a moment"\nmsgstr "{why}, potem"\n'
+        'msgid "memory"\nmsgstr "pamięć"\n'
+    )
+    assert found.said(text) == translation
+    assert Words().said(text) == text
+
+
+def literals() -> str:
+    """All that is said in the sources below the pages."""
+    found = []
+    for path in [*(ROOT / "app").glob("*.py"), *(ROOT / "app").glob("[sw]*/*.py")]:
+        if path.name == "said.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_what_is_recognised_is_said_somewhere() -> None:
+    sources = literals()
+    for text in SAID:
+        for part in re.split(r"\{\w+\}", text):
+            assert part.strip(" ().") in sources, f"{part!r} of {text!r}"
 
 
 def marked() -> list[Path]:

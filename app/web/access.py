@@ -20,11 +20,15 @@ from app.accounts import Account
 from app.db import Database, Unavailable
 from app.token import Tokens
 from app.web.cookies import Cookies, origin, redirect
+from app.web.languages import _
 from app.web.origins import SAFE_METHODS, is_same_origin
+from app.words import N_
 
 OPEN = ("alive", "static", "service_worker", "words")  # to all, without a look at the database
 SEEN_LIMIT = 10_000  # cookies remembered
-FORBIDDEN = "Your account does not allow this. An administrator of the site may change that."
+FORBIDDEN = N_(
+    "Your account does not allow this. An administrator of the site may change that."
+)
 
 
 class Access:
@@ -52,7 +56,7 @@ class Access:
             _set(Account("", "owner"))
             return None
         if not _comes_from_here(request, endpoint):
-            flask.abort(400, "It came from another site, so nothing was done.")
+            flask.abort(400, _("It came from another site, so nothing was done."))
         account = self._account(request)
         if request.method == "GET" and "token" in request.args:
             return _without_token(request) if account else self._sign_in(request)
@@ -60,12 +64,12 @@ class Access:
         if account is None and not roles.may_open(roles.STRANGER, endpoint):
             return self._ask()
         if account and endpoint and not roles.may_open(account.kind, endpoint):
-            flask.abort(403, FORBIDDEN)
+            flask.abort(403, _(FORBIDDEN))
         return None
 
     def _is_tool(self, request: flask.Request) -> bool:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        return scheme == "Bearer" and self._tokens.accepts(given)
+        said = request.headers.get("Authorization", "")
+        return said.startswith("Bearer ") and self._tokens.accepts(said.removeprefix("Bearer "))
 
     def _sign_in(self, request: flask.Request) -> ResponseReturnValue:
         _set(Account("", roles.STRANGER))

@@ -14,8 +14,10 @@ from app.db import Database
 from app.passwords import BadChoice, Passwords
 from app.settings import Settings
 from app.web.cookies import redirect
+from app.web.languages import _, said
+from app.words import N_
 
-WRONG = "That is not your present password."
+WRONG = N_("That is not your present password.")
 
 
 class AccountPage:
@@ -61,7 +63,7 @@ class AccountPage:
             except ValueError:
                 ended = False
             if not ended:
-                flask.abort(404, "That browser is not signed in any more.")
+                flask.abort(404, _("That browser is not signed in any more."))
             audit.note(cursor, actor=flask.g.account, action="signed a browser out",
                        address=flask.request.remote_addr or "")  # fmt: skip
         self._check_pages()
@@ -72,13 +74,13 @@ class AccountPage:
         person, form = flask.g.person, flask.request.form
         login, password = form.get("login", "").strip(), form.get("password", "")
         with self._database.transaction() as cursor:
-            _, hash = accounts.login_of(cursor, person.id)
+            hash = accounts.login_of(cursor, person.id)[1]
             limit = {f"account {person.id}": self._settings.sign_in.attempts_per_account}
             wait = attempts.wait_seconds(cursor, limit)
         if wait:
-            return self._page(error="Too many tries. Wait a quarter of an hour."), 429
+            return self._page(error=_("Too many tries. Wait a quarter of an hour.")), 429
         if hash and not self._passwords.verify(hash, form.get("present", "")):
-            return self._page(error=WRONG), 403
+            return self._page(error=_(WRONG)), 403
         try:
             passwords.check(login, password)
             fresh = self._passwords.hash(password)
@@ -89,7 +91,7 @@ class AccountPage:
                 audit.note(cursor, actor=person.id, action="set a password",
                            address=flask.request.remote_addr or "")  # fmt: skip
         except (BadChoice, LoginTaken) as error:
-            return self._page(error=str(error)), 400
+            return self._page(error=said(error)), 400
         self._check_pages()
         return redirect("/account")
 

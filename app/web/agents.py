@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from app.web.languages import _
+
 # The first that is found: each also calls itself what comes after it.
 BROWSERS = (
     ("Edge", r"Edg(?:e|A|iOS)?/"),
@@ -29,8 +31,8 @@ def browser_name(agent: str) -> str:
     browser = _first(BROWSERS, agent)
     system = _first(SYSTEMS, agent)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or agent.partition(" ")[0][:40] or "unknown"
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    return browser or system or agent.partition(" ")[0][:40] or _("unknown")
 
 
 def _first(names: tuple[tuple[str, str], ...], agent: str) -> str:

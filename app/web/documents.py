@@ -16,6 +16,7 @@ from werkzeug import Response
 from app import copies, documents, permissions
 from app.db import Database
 from app.permissions import Permission
+from app.web.languages import _
 
 Act = Callable[[Cursor, str, Permission], str]
 PAGES = (
@@ -122,13 +123,13 @@ def _just_trashed(cursor: Cursor) -> tuple[str, str] | None:
 
 def _rename(cursor: Cursor, worksheet: str, permission: Permission) -> str:
     if not permission.writes:
-        flask.abort(403, "You may read this worksheet, but not rename it.")
+        flask.abort(403, _("You may read this worksheet, but not rename it."))
     documents.rename(cursor, worksheet, flask.request.form.get("title", ""))
     return _list()
 
 
 def _duplicate(cursor: Cursor, worksheet: str, permission: Permission) -> str:
-    title = f"Copy of {permission.title}"
+    title = _("Copy of %(title)s", title=permission.title)
     made = copies.duplicate(cursor, worksheet, flask.g.account, title)
     return flask.url_for("worksheet", worksheet=made)
 
@@ -169,7 +170,7 @@ ACTS: dict[str, Act] = {
 
 def _demand_owner(permission: Permission) -> None:
     if not permission.owns:
-        flask.abort(403, "Only its owner may do that with a worksheet.")
+        flask.abort(403, _("Only its owner may do that with a worksheet."))
 
 
 def _list() -> str:

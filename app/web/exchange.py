@@ -14,6 +14,7 @@ from werkzeug import Response
 from app import exchange, markdown, notebooks, permissions, sagews, scripts, standalone
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript
+from app.web.languages import _, said
 from app.worksheets import BadCell
 
 LARGEST = 64 << 20  # bytes of a file
@@ -52,13 +53,13 @@ def register(app: flask.Flask, *, database: Database) -> None:
     @app.post("/worksheets/import")
     def import_worksheet() -> Response:
         if (flask.request.content_length or 0) > LARGEST:
-            flask.abort(413, f"The file is larger than {LARGEST >> 20} MiB.")
+            flask.abort(413, _("The file is larger than %(most)d MiB.", most=LARGEST >> 20))
         try:
             manuscript = _given()
             with database.transaction() as cursor:
                 made = exchange.bring_in(cursor, flask.g.account, manuscript)
         except (NoManuscript, BadCell) as error:
-            flask.abort(400, str(error))
+            flask.abort(400, said(error))
         return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
 
 
@@ -66,14 +67,15 @@ def _given() -> Manuscript:
     """What the form's `file` is. Raises NoManuscript."""
     file = flask.request.files.get("file")
     if file is None or not file.filename:
-        raise NoManuscript("Choose a file first.")
+        raise NoManuscript(_("Choose a file first."))
     path = PurePath(file.filename)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(READERS)
-        raise NoManuscript(f"{path.name}: only {known} can be imported.")
+        words = _("%(name)s: only %(kinds)s can be imported.", name=path.name, kinds=known)
+        raise NoManuscript(words)
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise NoManuscript(f"{path.name} is no text in UTF-8.") from None
+        raise NoManuscript(_("%(name)s is no text in UTF-8.", name=path.name)) from None
     return reader(text, path.stem)

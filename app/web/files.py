@@ -28,6 +28,7 @@ from app.nodes import NodeDown
 from app.permissions import Permission
 from app.sessions import Sessions
 from app.settings import Settings
+from app.web.languages import _, said
 
 
 class Files:
@@ -74,10 +75,10 @@ class Files:
             return _attached(path, download.pieces(), download.size)
         except NoFile as error:
             if kept is None:
-                flask.abort(404, str(error))
+                flask.abort(404, said(error))
         except NodeDown as error:
             if kept is None:
-                flask.abort(502, f"The Sage server can't be reached ({error}).")
+                flask.abort(502, _("The Sage server can't be reached (%(why)s).", why=error))
         return _attached(path, self._pieces(kept.id), kept.size)
 
     def _pieces(self, file: str) -> Iterator[bytes]:
@@ -156,10 +157,10 @@ class Files:
         try:
             with self._database.transaction() as cursor:
                 if not _permission(cursor, worksheet).writes:
-                    flask.abort(403, "This worksheet can only be read.")
+                    flask.abort(403, _("This worksheet can only be read."))
                 return action(cursor)
         except FolderError as error:
-            flask.abort(409, str(error))
+            flask.abort(409, said(error))
 
     def _limit(self, cursor: Cursor) -> int:
         """Bytes that a folder of who asks may have."""

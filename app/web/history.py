@@ -15,6 +15,7 @@ from app.db import Database
 from app.delivery import Delivery, ToWorksheet
 from app.permissions import Permission
 from app.sessions import as_message
+from app.web.languages import _
 from app.wire.messages_pb2 import Message
 
 
@@ -46,7 +47,7 @@ def register(app: flask.Flask, *, database: Database, delivery: Delivery) -> Non
         """Make the worksheet what it was at that change; what it is now stays in the history."""
         with database.transaction() as cursor:
             if not _permission(cursor, worksheet).writes:
-                flask.abort(403, "You may read this worksheet, but not change it.")
+                flask.abort(403, _("You may read this worksheet, but not change it."))
             restored = restore(cursor, str(worksheet), flask.g.account, change)
         for cell in restored:
             delivery.deliver(ToWorksheet(str(worksheet)), Message(cell=as_message(cell)))

@@ -25,8 +25,8 @@ def register(app: flask.Flask, *, words: Words) -> None:
     app.extensions["words"] = words
     address = f"/words/{words.script_name}.js" if words.script else ""
     app.jinja_env.globals.update(
-        _=_, _html=_html, ngettext=ngettext, language=words.tag, direction=words.direction,
-        words_script=address,
+        _=_, _html=_html, ngettext=ngettext, said=said, language=words.tag,
+        direction=words.direction, words_script=address,
     )  # fmt: skip
     app.jinja_env.filters.update(day=day, moment=moment, number=number)
 
@@ -58,6 +58,11 @@ def _(text: str, **values: Any) -> str:
 def ngettext(one: str, many: str, num: float, **values: Any) -> str:
     """The same for a number of things, which the texts have as %(num)d."""
     return current().ngettext(one, many, num) % {"num": num, **values}
+
+
+def said(text: object) -> str:
+    """What an exception or another server says, in the site's language."""
+    return current().said(str(text))
 
 
 def _html(text: str, **values: Any) -> Markup:

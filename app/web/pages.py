@@ -21,6 +21,8 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from app import assets, db
 from app.settings import Settings
+from app.web.languages import _
+from app.words import N_
 
 IMPORTS = {
     "codemirror": assets.address("vendor/codemirror.js"),
@@ -69,25 +71,32 @@ OUTPUT_POLICY = "; ".join(
 FOR_FRAMES = re.compile(r"/static/([0-9a-f]{12}/)?vendor/")
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 
-# What an error page says: a heading, and what helps.
+# What an error page says: a heading, and what helps, in HTML.
 ERRORS = {
+    400: (N_("That can't be done so"), N_("Go back and try again.")),
     403: (
-        "This browser is not signed in",
-        Markup(
+        N_("This browser is not signed in"),
+        N_(
             "Open the address that <code>make run</code> printed. Each address signs in one"
             " browser; <code>python salvus.py address</code> prints a new one."
         ),
     ),
-    404: ("There is no such page", Markup("It may have been moved, or the address mistyped.")),
-    405: ("That can't be done here", Markup("Go back and try from the page itself.")),
-    413: ("That is too large", Markup("Send it in smaller pieces.")),
-    500: (
-        "Something went wrong on our side",
-        Markup("It has been logged. Your worksheets are safe; try again in a moment."),
+    404: (
+        N_("There is no such page"),
+        N_("It may have been moved, or the address mistyped."),
     ),
+    405: (N_("That can't be done here"), N_("Go back and try from the page itself.")),
+    409: (N_("That can't be done now"), N_("Go back and try again.")),
+    413: (N_("That is too large"), N_("Send it in smaller pieces.")),
+    429: (N_("That was too often"), N_("Wait a while, then try again.")),
+    500: (
+        N_("Something went wrong on our side"),
+        N_("It has been logged. Your worksheets are safe; try again in a moment."),
+    ),
+    502: (N_("Another server does not answer"), N_("Try again in a moment.")),
     503: (
-        "The database can't be reached",
-        Markup("Open worksheets go on running and keep what you type. Try again in a moment."),
+        N_("The database can't be reached"),
+        N_("Open worksheets go on running and keep what you type. Try again in a moment."),
     ),
 }
 
@@ -150,9 +159,9 @@ def error_page(error: HTTPException) -> flask.typing.ResponseReturnValue:
     """An error as a page, or in a line for whoever did not ask for HTML."""
     if error.response is not None or error.code is None or error.code < 400:
         return error
-    heading, help_text = ERRORS.get(error.code, (error.name, Markup()))
-    if error.code not in ERRORS or error.description != type(error).description:
-        help_text = Markup.escape(error.description)
+    heading, usual = map(_, ERRORS.get(error.code, (error.name, "")))
+    is_usual = error.code in ERRORS and error.description == type(error).description
+    help_text = Markup(usual) if is_usual else Markup.escape(error.description)
     if flask.request.accept_mimetypes.accept_html:
         body = flask.render_template(
             "forbidden.html" if error.code == 403 else "error.html",
@@ -162,8 +171,8 @@ def error_page(error: HTTPException) -> flask.typing.ResponseReturnValue:
         )
         response = flask.make_response(body, error.code)
     else:
-        text = f"{heading}. {help_text.striptags()}\n"
-        response = flask.make_response(text, error.code, {"Content-Type": "text/plain"})
+        text = f"{heading}. {help_text.striptags()}" if is_usual else error.description
+        response = flask.make_response(f"{text}\n", error.code, {"Content-Type": "text/plain"})
     for name, value in error.get_headers():
         if name != "Content-Type":
             response.headers[name] = value

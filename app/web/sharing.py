@@ -18,6 +18,7 @@ from app import exchange, permissions, roles, shares, standalone
 from app.db import Database
 from app.permissions import Permission
 from app.shares import Published, TooMany
+from app.web.languages import _, said
 from app.worksheets import BadCell
 
 POLICY = (
@@ -55,7 +56,7 @@ def register(app: flask.Flask, *, database: Database, title: str) -> None:
                     live=form.get("shows") == "live", days=DAYS[form.get("days", "")],
                 )  # fmt: skip
         except TooMany as error:
-            flask.abort(409, str(error))
+            flask.abort(409, said(error))
         return flask.redirect(flask.url_for("share_worksheet", worksheet=worksheet), 303)
 
     @app.post("/w/<uuid:worksheet>/share/<key>/revoke")
@@ -82,13 +83,13 @@ def register(app: flask.Flask, *, database: Database, title: str) -> None:
     def copy_published(key: str) -> flask.typing.ResponseReturnValue:
         """Make a worksheet of it; who is not signed in is asked to be."""
         if flask.g.kind == roles.STRANGER:
-            flask.abort(403, "Sign in first; then open the link again for a copy of your own.")
+            flask.abort(403, _("Sign in first; then open the link again for a copy of your own."))
         try:
             with database.transaction() as cursor:
                 found = _published(cursor, key)
                 made = exchange.bring_in(cursor, flask.g.account, found.manuscript)
         except BadCell as error:
-            flask.abort(400, str(error))
+            flask.abort(400, said(error))
         return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
 
 
@@ -97,12 +98,12 @@ def _owned(cursor: Cursor, worksheet: uuid.UUID) -> Permission:
     if permission is None or permission.trashed:
         flask.abort(404)
     if not permission.owns:
-        flask.abort(403, "Only its owner may share a worksheet.")
+        flask.abort(403, _("Only its owner may share a worksheet."))
     return permission
 
 
 def _published(cursor: Cursor, key: str) -> Published:
     found = shares.published(cursor, key)
     if found is None:
-        flask.abort(404, "This link is not good, or not any more: ask who gave it to you.")
+        flask.abort(404, _("This link is not good, or not any more: ask who gave it to you."))
     return found

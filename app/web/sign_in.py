@@ -17,12 +17,16 @@ from app.rounds import Rounds
 from app.settings import Settings
 from app.web.cookies import Cookies, origin, redirect
 from app.web.invited import Codes, NotInvited
+from app.web.languages import _, said
 from app.web.origins import is_own_path
+from app.words import N_
 
-WRONG = "No account has this name and this password."
-NO_CODE = "No such code is good, or it has no seat left. Ask who gave it to you."
+WRONG = N_("No account has this name and this password.")
+NO_CODE = N_("No such code is good, or it has no seat left. Ask who gave it to you.")
 LONGEST_CODE = 20  # characters that somebody types; invitations are longer
-USED_UP = "This link is not good any more: it works once, and not for ever. Ask for another one."
+USED_UP = N_(
+    "This link is not good any more: it works once, and not for ever. Ask for another one."
+)
 
 
 class SignIn:
@@ -92,10 +96,10 @@ class SignIn:
                     cursor, actor=found[0] if found else "", action="gave a wrong password",
                     detail=login[:100], address=where.address,
                 )  # fmt: skip
-                return self._page(_next(), error=WRONG, login=login, status=403)
+                return self._page(_next(), error=_(WRONG), login=login, status=403)
             because = accounts.disabled_because(cursor, found[0])
             if because is not None:
-                words = f"This account is disabled. {because}".strip()
+                words = _("This account is disabled. %(why)s", why=because).strip()
                 return self._page(_next(), error=words, login=login, status=403)
             attempts.forget(cursor, _subject(login))
             secret = accounts.admit(cursor, found[0], self._cookies.days, where)
@@ -105,7 +109,7 @@ class SignIn:
     def enter_as_guest(self) -> ResponseReturnValue:
         """A new account that ends with its sign-in."""
         if not self._settings.guests:
-            flask.abort(403, "This site has no guests. Ask its operator for an invitation.")
+            flask.abort(403, _("This site has no guests. Ask its operator for an invitation."))
         where = origin("guest")
         subject = f"guests {attempts.network(where.address)}"
         with self._database.transaction() as cursor:
@@ -113,7 +117,7 @@ class SignIn:
             if wait:
                 return self._page(_next(), error=_later(wait), status=429)
             people.forget_guests(cursor)
-            account = accounts.create(cursor, name="Guest", role="guest")
+            account = accounts.create(cursor, name=_("Guest"), role="guest")
             secret = accounts.admit(cursor, account, self._settings.guest_hours / 24, where)
             _note_sign_in(cursor, account, where.how)
         return self._cookies.give(redirect(_next()), secret)
@@ -135,8 +139,8 @@ class SignIn:
             code = None if invited else self._codes.find(cursor, token)
         if not invited and code is None:
             if len(token) > LONGEST_CODE:
-                flask.abort(404, USED_UP)
-            return flask.render_template("join_code.html", error=NO_CODE, code=token), 404
+                flask.abort(404, _(USED_UP))
+            return flask.render_template("join_code.html", error=_(NO_CODE), code=token), 404
         if code is not None and code.class_ and flask.g.kind in roles.MEMBERS:
             return flask.render_template("join_class.html", code=code, person=flask.g.person)
         return flask.render_template("join.html", token=token, code=code)
@@ -165,11 +169,11 @@ class SignIn:
                     classes.join(cursor, invited.class_, account)
         except (BadChoice, LoginTaken) as error:
             page = flask.render_template(
-                "join.html", token=token, error=error, name=name, login=login
+                "join.html", token=token, error=said(error), name=name, login=login
             )
             return page, 400
         except (NotInvited, NoClass):
-            flask.abort(404, USED_UP)
+            flask.abort(404, _(USED_UP))
         if not invited.class_:
             return self._cookies.give(redirect("/"), secret)
         self._rounds.give_at_once()
@@ -180,7 +184,7 @@ class SignIn:
         with self._database.reading() as cursor:
             link = accounts.link(cursor, token, "password")
         if link is None:
-            flask.abort(404, USED_UP)
+            flask.abort(404, _(USED_UP))
         return flask.render_template("password.html", login=link.login, name=link.name)
 
     def set_password(self, token: str) -> ResponseReturnValue:
@@ -194,9 +198,9 @@ class SignIn:
             with self._database.transaction() as cursor:
                 link = accounts.link(cursor, token, "password")
                 if link is None or not accounts.use(cursor, token, "password"):
-                    flask.abort(404, USED_UP)
+                    flask.abort(404, _(USED_UP))
                 if accounts.disabled_because(cursor, link.account) is not None:
-                    flask.abort(403, "This account is disabled.")
+                    flask.abort(403, _("This account is disabled."))
                 accounts.set_password(cursor, link.account, login, hash)
                 accounts.end_sign_ins(cursor, link.account)
                 attempts.forget(cursor, _subject(login))
@@ -206,7 +210,7 @@ class SignIn:
                     address=where.address,
                 )  # fmt: skip
         except (BadChoice, LoginTaken) as error:
-            return flask.render_template("password.html", error=error, login=login), 400
+            return flask.render_template("password.html", error=said(error), login=login), 400
         self._check_pages()
         return self._cookies.give(redirect("/"), secret)
 
@@ -270,7 +274,8 @@ def _next() -> str:
 
 
 def _later(seconds: float) -> str:
-    return f"Too many tries. Wait {max(1, round(seconds / 60))} min, then try again."
+    minutes = max(1, round(seconds / 60))
+    return _("Too many tries. Wait %(minutes)d min, then try again.", minutes=minutes)
 
 
 def _note_sign_in(cursor: Cursor, account: str, how: str) -> None:

@@ -26,20 +26,26 @@ from app.db import Database
 from app.identities import Flow, Identity, Taken
 from app.rounds import Rounds
 from app.settings import Provider, Settings
-from app.web import providers
+from app.web import languages, providers
 from app.web.cookies import Cookies, origin, redirect
 from app.web.invited import Codes, Invited, NotInvited
+from app.web.languages import _
 from app.web.origins import is_own_path
 from app.web.providers import CONFIGURATION, Known, NoIdentity
+from app.words import N_
 
 log = logging.getLogger(__name__)
 TIMEOUT = 15.0  # seconds that a provider may take for an answer
-STRAY = "That sign-in was not begun in this browser, or too long ago. Begin again."
-TAKEN = "That account is linked with somebody here already, or you have another one linked."
-CLOSED = (
+STRAY = N_("That sign-in was not begun in this browser, or too long ago. Begin again.")
+TAKEN = N_(
+    "That account is linked with somebody here already, or you have another one linked."
+)
+CLOSED = N_(
     "Nobody here has that account. If you have one here, sign in as before and link the other on"
     " your page “Account”; else ask whoever runs this site for an invitation."
 )
+
+SILENT = N_("%(provider)s does not answer now. Try again later.")
 
 
 class Refusal(Exception):
@@ -80,7 +86,7 @@ class Remembered(FlaskIntegration):  # type: ignore[misc]
                 provider=self.name,
             )  # fmt: skip
         if found is None:
-            raise Refusal(STRAY, 400)
+            raise Refusal(_(STRAY), 400)
         data, flask.g.flow = found
         return data
 
@@ -135,7 +141,7 @@ class SignInWith:
         wanted = form.get("next", "/")
         wait = self._codes.wait_seconds(form["invitation"]) if "invitation" in form else 0.0
         if wait:
-            flask.abort(429, "Too many tries of codes. Wait a quarter of an hour.")
+            flask.abort(429, _("Too many tries of codes. Wait a quarter of an hour."))
         flow = Flow(
             next=wanted if is_own_path(wanted) else "/", invitation=form.get("invitation", "")
         )
@@ -148,7 +154,7 @@ class SignInWith:
     def unlink(self, provider: str) -> ResponseReturnValue:
         with self._database.transaction() as cursor:
             if not identities.unlink(cursor, flask.g.account, provider):
-                flask.abort(409, "That is the only way in that you have: set a password first.")
+                flask.abort(409, _("That is the only way in that you have: set a password first."))
             _note(cursor, flask.g.account, "unlinked an account", self.title(provider))
         return redirect("/account")
 
@@ -183,7 +189,7 @@ class SignInWith:
             away = self._clients[provider].authorize_redirect(self._back(provider)).location
         except (requests.RequestException, ValueError, KeyError, RuntimeError) as error:
             log.warning("%s: %s", provider, error)
-            flask.abort(502, f"{self.title(provider)} does not answer now. Try again later.")
+            flask.abort(502, _(SILENT, provider=self.title(provider)))
         # A page, as our policy lets no form lead elsewhere, not even by a redirect
         page = flask.render_template("leaving.html", away=away, title=self.title(provider))
         response = flask.make_response(page)
@@ -212,24 +218,26 @@ class SignInWith:
             return providers.identity(provider, known, answer.json())
         except AuthlibBaseError as error:
             if error.error == "access_denied":
-                words = f"You did not allow it at {title}, so nothing was done."
+                words = _("You did not allow it at %(place)s, so nothing was done.", place=title)
                 raise Refusal(words, 403) from None
             log.warning("%s: %s", provider, error)
-            raise Refusal(f"{title} did not confirm it. Begin again.", 400) from None
+            words = _("%(provider)s did not confirm it. Begin again.", provider=title)
+            raise Refusal(words, 400) from None
         except (JoseError, NoIdentity) as error:
             log.warning("%s: %s", provider, error)
-            raise Refusal(f"What {title} said could not be verified.", 502) from None
+            words = _("What %(provider)s said could not be verified.", provider=title)
+            raise Refusal(words, 502) from None
         except (requests.RequestException, RuntimeError, ValueError) as error:
             log.warning("%s: %s", provider, error)
-            raise Refusal(f"{title} does not answer now. Try again later.", 502) from None
+            raise Refusal(_(SILENT, provider=title), 502) from None
 
     def _linked(self, cursor: Cursor, flow: Flow, said: Identity) -> flask.Response:
         if flow.account != flask.g.account:
-            raise Refusal(STRAY, 403)
+            raise Refusal(_(STRAY), 403)
         try:
             identities.link(cursor, flow.account, said)
         except Taken:
-            raise Refusal(TAKEN, 409) from None
+            raise Refusal(_(TAKEN), 409) from None
         _note(cursor, flow.account, "linked an account", self.title(said.provider))
         return redirect(flow.next)
 
@@ -239,7 +247,8 @@ class SignInWith:
         account = account or self._joined(cursor, flow, said)
         because = accounts.disabled_because(cursor, account)
         if because is not None:
-            raise Refusal(f"This account is disabled. {because}".strip(), 403)
+            words = _("This account is disabled. %(why)s", why=because)
+            raise Refusal(words.strip(), 403)
         secret = accounts.admit(cursor, account, self._cookies.days, where)
         _note(cursor, account, "signed in", where.how)
         return self._cookies.give(redirect(flow.next), secret)
@@ -250,9 +259,9 @@ class SignInWith:
             invited = self._codes.take(cursor, flow.invitation)
         except NotInvited:
             if not self._settings.sign_in.open:
-                raise Refusal(CLOSED, 403) from None
+                raise Refusal(_(CLOSED), 403) from None
             invited = Invited("member", "")
-        name = said.name or said.email or "Someone"
+        name = said.name or said.email or _("Someone")
         account = accounts.create(cursor, name=name, role=invited.role)
         identities.link(cursor, account, said)
         _note(cursor, account, "joined", f"{invited.role}, with {self.title(said.provider)}")
@@ -260,7 +269,7 @@ class SignInWith:
             try:
                 classes.join(cursor, invited.class_, account)
             except NoClass as error:
-                raise Refusal(str(error), 404) from None
+                raise Refusal(languages.said(error), 404) from None
         return account
 
     def _client(self, name: str, provider: Provider, known: Known) -> FlaskOAuth2App:

@@ -19,9 +19,11 @@ from app.nodes import NodeDown
 from app.sessions import Sessions
 from app.settings import Embed
 from app.web.cookies import origin
+from app.web.languages import _, ngettext
 from app.web.pages import PAGE_POLICY
+from app.words import N_
 
-TITLE = "From a link"
+TITLE = N_("From a link")
 LOADER = assets.FOLDER / "js" / "embed.js"
 LOADER_LIFETIME = "public, max-age=3600"
 
@@ -54,7 +56,7 @@ class Visits:
     def visit(self) -> flask.Response:
         """A worksheet of who is signed in."""
         with self._database.transaction() as cursor:
-            made = documents.create(cursor, flask.g.account, TITLE)
+            made = documents.create(cursor, flask.g.account, _(TITLE))
         return flask.jsonify({"worksheet": made, "ticket": ""})
 
     def embedded(self) -> flask.Response:
@@ -81,13 +83,18 @@ class Visits:
         with self._database.transaction() as cursor:
             wait = _count(cursor, self._settings.visits_per_address)
             if wait:
-                words = f"Too many from your network: try again in {round(wait / 60) + 1} minutes."
+                minutes = round(wait / 60) + 1
+                words = ngettext(
+                    "Too many from your network: try again in %(num)d minute.",
+                    "Too many from your network: try again in %(num)d minutes.",
+                    minutes,
+                )
                 return flask.jsonify({"error": words}), 429, {"Retry-After": str(round(wait))}
             people.forget_guests(cursor)
-            account = accounts.create(cursor, name="Visitor", role="guest")
+            account = accounts.create(cursor, name=_("Visitor"), role="guest")
             days = self._settings.minutes / 1440
             ticket = accounts.admit(cursor, account, days, origin("embedded cell"))
-            made = documents.create(cursor, account, TITLE)
+            made = documents.create(cursor, account, _(TITLE))
         return flask.jsonify({"worksheet": made, "ticket": ticket})
 
     def leave_visit(self) -> ResponseReturnValue:
@@ -107,7 +114,7 @@ class Visits:
 
     def _check_allowed(self) -> None:
         if not self._settings.origins:
-            flask.abort(403, "This site lets no other show its cells ([embed] origins).")
+            flask.abort(403, _("This site lets no other show its cells ([embed] origins)."))
 
 
 def _count(cursor: Cursor, limit: int) -> float:

@@ -9,7 +9,7 @@ import { giveMenu } from "./menu.js"
 import { Output } from "./output.js"
 import { SharedText } from "./shared.js"
 import { CellKind, Status } from "./wire.js"
-import { figure, t } from "./words.js"
+import { figure, said, t } from "./words.js"
 
 const ENDINGS = {
   [Status.OK]: "",
@@ -325,7 +325,7 @@ export class Cell {
 
   #finished({ status, reason, seconds }) {
     this.#interacts.runEnded()
-    const why = status === Status.DIED ? "" : reason // which is told in the output
+    const why = status === Status.DIED ? "" : said(reason) // which is told in the output
     this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "), ENDINGS[status] || t("finished"))
     this.element.classList.toggle("failed", status === Status.ERROR || status === Status.DIED)
   }

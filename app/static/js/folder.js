@@ -156,7 +156,7 @@ export class Folder {
     try {
       const body = new URLSearchParams(fields)
       const response = await fetch(`${this.#base}/folder/${action}`, { method: "POST", body, headers: { Accept: "text/plain" } })
-      if (!response.ok) this.#tell((await response.text()).trim().replace(/^Conflict\. /, ""))
+      if (!response.ok) this.#tell((await response.text()).trim())
     } catch {
       this.#tell(t("The site can't be reached: try again when you are online."))
     }

@@ -9,7 +9,7 @@ import { makeControl } from "./controls.js"
 import { element } from "./dom.js"
 import { Output } from "./output.js"
 import { Status } from "./wire.js"
-import { t } from "./words.js"
+import { said, t } from "./words.js"
 
 const SEND_EVERY = 40 // ms between two updates while a control is dragged
 const SHOW_UNFINISHED = 250 // ms after which the output of an update is shown as it comes
@@ -267,7 +267,7 @@ class Interact {
     if (number > this.#ended) this.#ended = number
     if (this.#ended < this.#number || this.#ended < this.#begun) return
     this.#idle()
-    const why = status === Status.DIED ? "" : reason
+    const why = status === Status.DIED ? "" : said(reason)
     if (this.#live) this.#tell([ENDINGS[status], why].filter(Boolean).join(" · "))
   }
 

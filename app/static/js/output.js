@@ -10,7 +10,7 @@ import { element, styled } from "./dom.js"
 import { StreamText } from "./stream.js"
 import { amount } from "./usage.js"
 import { Status, StreamName, Unit } from "./wire.js"
-import { figure, t, tn } from "./words.js"
+import { figure, said, t, tn } from "./words.js"
 
 const SLICE = 8 // ms of work per animation frame
 const PIECE = 256 * 1024 // characters written at once
@@ -191,7 +191,7 @@ export class Output {
     this.#closeQuestion()
     if (value.status === Status.DIED) {
       this.#stream = null
-      this.#append(element("p", { class: "failure", text: value.reason ? t("The session ended: {reason}", value) : t("The session ended: no reason is known") }))
+      this.#append(element("p", { class: "failure", text: value.reason ? t("The session ended: {reason}", { reason: said(value.reason) }) : t("The session ended: no reason is known") }))
     }
     this.#region.style.minHeight = ""
     this.#handlers.finished(value)

@@ -1,7 +1,7 @@
 // Questions to the session and their answers: completions and inspections.
 
 import { uuid } from "./ids.js"
-import { t } from "./words.js"
+import { said, t } from "./words.js"
 
 const PARTIAL = t("the session is computing: this is what Sage itself has, without your names")
 
@@ -16,7 +16,7 @@ export class Questions {
 
   async complete(cell, code, cursor) {
     const reply = await this.#ask("complete", { code, cursor })
-    if (reply?.busy || reply?.reason) cell.tell(reply.reason || t("no completion while the session computes"))
+    if (reply?.busy || reply?.reason) cell.tell(said(reply.reason) || t("no completion while the session computes"))
     else if (reply?.partial) cell.tell(PARTIAL)
     return reply
   }
@@ -25,7 +25,7 @@ export class Questions {
     const reply = await this.#ask("inspect", { code, cursor })
     if (reply?.found) cell.help(reply)
     if (reply?.partial) cell.tell(PARTIAL)
-    else if (reply && !reply.found) cell.tell(reply.reason || (reply.busy ? t("no help while the session computes") : t("no help on this")))
+    else if (reply && !reply.found) cell.tell(said(reply.reason) || (reply.busy ? t("no help while the session computes") : t("no help on this")))
   }
 
   /** A promise of the answer; null when there will be none. */

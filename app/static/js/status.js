@@ -1,7 +1,7 @@
 // The state of connection and session in words. Pure.
 
 import { Kind } from "./wire.js"
-import { t } from "./words.js"
+import { said, t } from "./words.js"
 
 const WORDS = {
   [Kind.NONE]: "idle",
@@ -30,10 +30,10 @@ function stateOf(connection, reason, state) {
   if (connection === "new") return { word: "starting", detail: t("connecting to the server") }
   if (!state) return { word: "starting", detail: t("loading what was computed before") }
   if (state.kind === Kind.WAITING) {
-    return { word: "waiting", detail: t("place {place} in the queue: {reason}", state) }
+    return { word: "waiting", detail: t("place {place} in the queue: {reason}", { place: state.place, reason: said(state.reason) }) }
   }
   const none = state.kind === Kind.NONE ? t("a session starts when you run a cell") : ""
-  return { word: WORDS[state.kind], detail: state.reason || none }
+  return { word: WORDS[state.kind], detail: said(state.reason) || none }
 }
 
 /**

@@ -65,7 +65,7 @@ export class Upload {
       const response = answer ? await this.#send(answer) : await this.#begin()
       if (response.ok) return { done: await response.json() }
       if (response.status >= 500 || response.status === 429) return {}
-      return { problem: (await response.text()).trim().replace(/^Conflict\. /, "") }
+      return { problem: (await response.text()).trim() }
     } catch (error) {
       if (error.name === "NotReadableError" || error.name === "NotFoundError") return { problem: t("the file has changed or gone") }
       return {}

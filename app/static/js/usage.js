@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js"
 import { Unit } from "./wire.js"
-import { figure, t } from "./words.js"
+import { figure, said, t } from "./words.js"
 
 const UNITS = [t("bytes"), "kB", "MB", "GB", "TB"]
 const IN_SHORT = ["memory", "CPU time"]
@@ -48,7 +48,8 @@ export class UsageView {
   }
 }
 
-function row({ what, used, allowed, unit }) {
+function row({ what: name, used, allowed, unit }) {
+  const what = said(name)
   const gauge = allowed
     ? element("meter", { min: 0, max: allowed, value: Math.min(used, allowed), "aria-label": what })
     : ""

@@ -12,7 +12,7 @@ import { Socket } from "./socket.js"
 import { describe } from "./status.js"
 import { Timeline } from "./timeline.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
-import { t } from "./words.js"
+import { said, t } from "./words.js"
 
 class Visit {
   #page
@@ -140,7 +140,8 @@ class Visit {
     frame: frame => this.#timeline.accept(frame) && this.#take(frame),
     state: state => this.#follow(state),
     notice: ({ text }) => this.#warn(text),
-    refused: ({ reason, about }) => {
+    refused: ({ reason: why, about }) => {
+      const reason = said(why)
       if (this.#questions.answer(about, { reason, matches: [] })) return
       if (this.#cell.refuseUpdate(about, reason)) return
       if (about !== this.#cell.run) return this.#warn(reason)

@@ -27,7 +27,7 @@ import { NEXT_KIND, Structure } from "./structure.js"
 import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
-import { LOCALE, t, tn } from "./words.js"
+import { LOCALE, said, t, tn } from "./words.js"
 
 const DISABLED = "disabled: " // begins the reason for which pages of such accounts are sent away
 const KEEP_AFTER = 1000 // ms after which nothing is loaded any more
@@ -364,7 +364,8 @@ class Worksheet {
     this.#notice(`notice-${time}`, `${at} — ${text}`, t("Dismiss"), () => this.#notice(`notice-${time}`, ""))
   }
 
-  #refused({ reason, about }) {
+  #refused({ reason: why, about }) {
+    const reason = said(why)
     this.#unconfirmed.delete(about)
     const running = this.#cells.of(about)
     if (this.#questions.answer(about, { reason, matches: [] })) return
