@@ -37,6 +37,7 @@ class Browser:
         self.worksheet = worksheet
         self.sign_in = sign_in
         self.expires = expires
+        self.owns = True  # the worksheet is its person's, as far as is known
         self.dismissed = ""  # why it is to be cut off
         self._limit = outbox
         self._payloads: deque[bytes] = deque()

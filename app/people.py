@@ -115,6 +115,12 @@ def person(cursor: Cursor, account: str) -> Person | None:
     return Person(*row) if row else None
 
 
+def name_of(cursor: Cursor, account: str) -> str:
+    cursor.execute("SELECT name FROM accounts WHERE id = %s", (account,))
+    row = cursor.fetchone()
+    return row[0] if row else ""
+
+
 def find(cursor: Cursor, who: str) -> list[Person]:
     """Whom `who` may mean: the one who signs in so, else all of that name or whose id begins so."""
     cursor.execute(

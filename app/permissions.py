@@ -1,7 +1,7 @@
 """Who may do what with a worksheet: the one place that knows.
 
 Pages, sockets, sessions and files all ask `find`; whatever lets more people in than the
-owner is added here.
+owner is added here. Those are a teacher who has entered a student's (`app/oversight.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
+
+from app import oversight
 
 
 @dataclass(frozen=True)
@@ -19,16 +21,22 @@ class Permission:
     writes: bool  # cells, title, files; runs code
     owns: bool  # shares it, puts it into the trash
     trashed: bool
+    account: str  # the owner's: sessions and files are theirs, with their limits, ...
+    kind: str  # ... which are those of such users
 
 
 def find(cursor: Cursor, account: str, worksheet: str) -> Permission | None:
     """None if for this account there is no such worksheet. In the trash it can only be read."""
     cursor.execute(
-        "SELECT title, deleted IS NOT NULL FROM worksheets WHERE id = %s AND account = %s",
-        (worksheet, account),
+        "SELECT title, deleted IS NOT NULL, accounts.id::text, role"
+        " FROM worksheets JOIN accounts ON accounts.id = account WHERE worksheets.id = %s",
+        (worksheet,),
     )
     row = cursor.fetchone()
     if row is None:
         return None
-    title, trashed = row
-    return Permission(title, writes=not trashed, owns=True, trashed=trashed)
+    title, trashed, owner, kind = row
+    owns = owner == account
+    if not owns and (not account or not oversight.may_stay(cursor, worksheet, account)):
+        return None
+    return Permission(title, not trashed, owns, trashed, owner, kind)

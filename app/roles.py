@@ -104,6 +104,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "handout_zip": TEACHERS,
     "collected_copy": MEMBERS,
     "comment_copy": TEACHERS,
+    "enter_worksheet": TEACHERS,
     # Coming in and going out
     "sign_in": ANYBODY,
     "sign_in_with_password": ANYBODY,

@@ -58,6 +58,8 @@ class Stored:
 
     sheet: Sheet
     missing: list[Missing]
+    account: str  # whose worksheet it is, ...
+    kind: str  # ... of such users
     session: str  # the database has the output of this session ...
     after: int  # ... up to this seq ...
     complete: bool  # ... which is all of it
@@ -110,11 +112,15 @@ class Sessions:
             permission = permissions.find(cursor, browser.account, browser.worksheet)
             if permission is None or permission.trashed:
                 return None
+            browser.owns = permission.owns
+            owner = permission.account, permission.kind
             sheet = worksheets.load(cursor, browser.worksheet, permission.title)
             server = self.live_server(cursor, sheet.id)
             has_files = folders.has_files(cursor, sheet.id)
             if session and not worksheets.knows_session(cursor, sheet.id, session):
-                return Stored(sheet, [], session, after, False, None, server, has_files)
+                return Stored(
+                    sheet, [], *owner, session, after, False, None, server, has_files
+                )
             # The page ignores what is not above the last seq it has seen of a session, so
             # nothing above the seq that the sage server goes on from may be sent before.
             latest = worksheets.recorded(cursor, sheet.id)
@@ -132,8 +138,9 @@ class Sessions:
                 if latest.ended:
                     death = State(kind=State.DEAD, session=session, reason=latest.reason)
             return Stored(
-                sheet, missing, latest.session, seen, latest.ended, death, server, has_files
-            )
+                sheet, missing, *owner, latest.session, seen, latest.ended, death, server,
+                has_files,
+            )  # fmt: skip
 
     def send_stored(self, browser: Browser, part: Missing) -> None:
         """Send `browser` a part of what it lacks. Raises Unavailable."""
@@ -221,6 +228,7 @@ class Watch:
         self._after = 0  # ... up to this seq ...
         self._complete = False  # ... which is all of it
         self._death: State | None = None
+        self._owner = browser.account, browser.kind
         self._has_files = True  # in its folder, as far as is known
         self._lives: bool | None = None  # whether the node has a session of it, once it said so
         self._returning = BoundedSemaphore()
@@ -384,6 +392,7 @@ class Watch:
         self._session, self._after = stored.session, stored.after
         self._complete, self._death = stored.complete, stored.death
         self._has_files = stored.has_files
+        self._owner = stored.account, stored.kind
 
     def _join(self) -> None:
         """Have the node send what follows."""
@@ -394,8 +403,8 @@ class Watch:
             session=self._session,
             after=self._after,
             complete=self._complete,
-            account=self._browser.account,
-            kind=self._browser.kind,
+            account=self._owner[0],
+            kind=self._owner[1],
             address=self._browser.address,
             has_files=self._has_files,
         )

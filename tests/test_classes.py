@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,19 @@ from app import (
     audit,
     classes,
     collected,
+    copies,
     documents,
     exchange,
     folders,
     join_codes,
     notebooks,
+    oversight,
+    permissions,
     transcripts,
     worksheets,
 )
+from app.accounts import Origin
+from app.browsers import Browser
 from app.changes import Content
 from app.classes import Class
 from app.collected import Copy
@@ -583,3 +589,99 @@ def test_a_student_takes_along_what_was_collected_and_returned(
         assert kept["cells"] == ({"2": "Why?"} if told else None)
         (name,) = (name for name in archive.namelist() if name.startswith("collected/"))
         assert "2+2" in archive.read(name).decode()
+
+
+# --- Teachers in worksheets of students -----------------------------------------------
+
+
+def test_a_teacher_enters_and_the_student_reads_it(school: School) -> None:
+    handout = school.hand_out()
+    worksheet = school.copies(handout)["Ada"].worksheet
+    ada, enter = school.students["Ada"], f"{handout}/copies/{school.ids['Ada']}/enter"
+    assert school.teacher.get(f"/w/{worksheet}").status_code == 404  # not without a trace
+    assert "Ms Noether" not in ada.get(f"/w/{worksheet}").text
+    assert school.teacher.post(enter).location == f"/w/{worksheet}"
+    page = school.teacher.get(f"/w/{worksheet}")
+    assert (page.status_code, "This worksheet is Ada&#39;s" in page.text) == (200, True)
+    for path in (f"/w/{worksheet}", school.path):
+        told = ada.get(path).text
+        assert "Ms Noether" in told
+        assert "(Europe/Berlin time)" in told
+    with school.web.database.reading() as cursor:
+        (entry,) = [e for e in audit.entries(cursor) if e.action == "entered a worksheet of"]
+        permission = permissions.find(cursor, school.ids["Ms Noether"], worksheet)
+    assert (entry.actor, entry.subject, entry.detail) == ("Ms Noether", "Ada", "Sheet 1")
+    assert permission
+    assert (permission.account, permission.kind) == (school.ids["Ada"], "member")
+    assert (permission.writes, permission.owns) == (True, False)
+    for path in ("share", "trash", "purge"):
+        assert school.teacher.post(f"/w/{worksheet}/{path}").status_code == 403
+
+
+def test_nothing_else_is_entered_and_by_nobody_else(school: School) -> None:
+    handout = school.hand_out()
+    worksheet = school.copies(handout)["Ada"].worksheet
+    enter = f"{handout}/copies/{school.ids['Ada']}/enter"
+    with school.web.database.transaction() as cursor:
+        own = documents.create(cursor, school.ids["Ada"], "Diary")
+        assert oversight.enter(cursor, own, school.ids["Ms Noether"]) is None
+        copied = copies.duplicate(cursor, worksheet, school.ids["Ada"], "Copy")
+        assert oversight.enter(cursor, copied, school.ids["Ms Noether"]) is None
+    other, _ = school.web.person("teacher", "Mr Other")
+    for browser, status in (
+        (school.students["Emmy"], 403), (school.students["Ada"], 403), (other, 404),
+        (school.web.client(), 403), (school.web.person("guest")[0], 403),
+        (school.web.person("administrator")[0], 303), (school.web.person("owner")[0], 303),
+    ):  # fmt: skip
+        assert browser.post(enter).status_code == status
+        assert (browser.get(f"/w/{worksheet}").status_code == 200) == (
+            status == 303 or browser is school.students["Ada"]
+        )
+    for browser in (other, school.teacher):  # whom it is not who has entered
+        assert browser.get(f"/w/{worksheet}").status_code == 404
+
+
+ENDS: dict[str, Callable[[School], object]] = {
+    "removed": lambda school: school.teacher.post(
+        f"{school.path}/students/{school.ids['Ada']}/remove"
+    ),
+    "left": lambda school: school.students["Ada"].post(f"{school.path}/leave"),
+    "archived": lambda school: school.teacher.post(f"{school.path}/archive"),
+    "demoted": lambda school: sql(school, "UPDATE accounts SET role = 'member' WHERE id = %s"),
+    "given away": lambda school: sql(school, "DELETE FROM class_teachers WHERE account = %s"),
+    "late": lambda school: sql(
+        school, "UPDATE visits_of_teachers SET expires = now() WHERE account = %s"
+    ),
+}
+
+
+def sql(school: School, statement: str) -> None:
+    with school.web.database.transaction() as cursor:
+        cursor.execute(statement, (school.ids["Ms Noether"],))
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_teacher_is_shown_out_at_once(school: School, how: str) -> None:
+    handout = school.hand_out()
+    worksheet = school.copies(handout)["Ada"].worksheet
+    teacher = school.ids["Ms Noether"]
+    assert school.teacher.post(f"{handout}/copies/{school.ids['Ada']}/enter").status_code == 303
+    with school.web.database.transaction() as cursor:
+        secret = accounts.admit(cursor, teacher, 1, Origin("address"))
+    page, own = (
+        Browser(account=teacher, kind="teacher", worksheet=worksheet, outbox=1000,
+                sign_in=accounts.digest(secret))
+        for _ in range(2)
+    )  # fmt: skip
+    page.owns = False
+    for each in (page, own):
+        school.web.browsers.add(each)
+    school.web.standing.check()
+    assert not page.dismissed
+    ENDS[how](school)
+    school.web.standing.check()
+    assert page.dismissed
+    assert bool(own.dismissed) == (how == "demoted")  # signed in as another kind
+    assert school.teacher.get(f"/w/{worksheet}").status_code == 404
+    with school.web.database.reading() as cursor:
+        assert permissions.find(cursor, teacher, worksheet) is None

@@ -109,7 +109,11 @@ def create_app(
     sign_in_with.register(app)
     DropboxPages(settings=settings, database=database).register(app)
     Classes(
-        database=database, codes=codes, rounds=rounds, check_pages=standing.check
+        database=database,
+        codes=codes,
+        rounds=rounds,
+        delivery=delivery,
+        check_pages=standing.check,
     ).register(app)
     Handouts(database=database, rounds=rounds, delivery=delivery).register(app)
     AccountPage(

@@ -16,9 +16,10 @@ from babel import dates
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import classes, collected, documents, handouts, join_codes, roles
+from app import classes, collected, documents, handouts, join_codes, oversight, roles
 from app.classes import Class, NoClass
 from app.db import Database, Unavailable
+from app.delivery import Delivery, ToAccount
 from app.rounds import Rounds
 from app.web.cookies import redirect
 from app.web.invited import Codes, NotInvited
@@ -35,10 +36,12 @@ class Classes:
         database: Database,
         codes: Codes,
         rounds: Rounds,
+        delivery: Delivery,
         check_pages: Callable[[], None],
     ) -> None:
         """`check_pages`: cut off open pages that may not stay."""
         self._rounds = rounds
+        self._delivery = delivery
         self._database = database
         self._codes = codes
         self._check_pages = check_pages
@@ -79,6 +82,7 @@ class Classes:
                     one=found,
                     handouts=handouts.listed(cursor, found.id),
                     copies=collected.of_student(cursor, found.id, flask.g.account),
+                    visits=oversight.visits_of_student(cursor, found.id, flask.g.account),
                 )
             return flask.render_template(
                 "class.html",
@@ -121,7 +125,8 @@ class Classes:
     def archive_class(self, id: uuid.UUID) -> ResponseReturnValue:
         with self._database.transaction() as cursor:
             classes.archive(cursor, governed(cursor, id).id, actor=flask.g.account)
-        self._check_pages()
+            inside = oversight.end(cursor, str(id))
+        self._show_out(inside)
         return redirect(f"/classes/{id}")
 
     def reopen_class(self, id: uuid.UUID) -> ResponseReturnValue:
@@ -150,7 +155,8 @@ class Classes:
         with self._database.transaction() as cursor:
             found = governed(cursor, id)
             classes.remove(cursor, found.id, str(student), actor=flask.g.account)
-        self._check_pages()
+            inside = oversight.end(cursor, found.id, str(student))
+        self._show_out(inside)
         return redirect(f"/classes/{id}#students")
 
     # --- What students do ---
@@ -179,8 +185,15 @@ class Classes:
             classes.remove(
                 cursor, asked_class(cursor, id).id, flask.g.account, actor=flask.g.account
             )
-        self._check_pages()
+            inside = oversight.end(cursor, str(id), flask.g.account)
+        self._show_out(inside)
         return redirect("/classes")
+
+    def _show_out(self, teachers: list[str]) -> None:
+        """Have teachers who were in worksheets that they may enter no more leave at once."""
+        self._check_pages()
+        for teacher in teachers:  # also where it is another app server's page
+            self._delivery.deliver(ToAccount(teacher), hang_up=True)
 
 
 def governed(cursor: Cursor, id: uuid.UUID, *, open_only: bool = False) -> Class:

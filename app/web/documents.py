@@ -13,7 +13,7 @@ import flask.typing
 from psycopg2.extensions import cursor as Cursor
 from werkzeug import Response
 
-from app import copies, documents, permissions
+from app import copies, documents, oversight, people, permissions
 from app.db import Database
 from app.permissions import Permission
 from app.web.languages import _
@@ -86,12 +86,19 @@ def _page(
         with database.reading() as cursor:
             permission = permissions.find(cursor, flask.g.account, str(worksheet))
             newcomer = documents.is_newcomer(cursor, flask.g.account)
+            visits = oversight.visits(cursor, str(worksheet)) if permission else []
+            owner = people.name_of(cursor, permission.account) if permission else ""
         if permission is None:
             flask.abort(404)
         if permission.trashed:
             return flask.redirect(flask.url_for("worksheet_list", trash=""))
         return flask.render_template(
-            template, worksheet=str(worksheet), title=permission.title, newcomer=newcomer
+            template,
+            worksheet=str(worksheet),
+            title=permission.title,
+            newcomer=newcomer,
+            visits=visits,
+            owner="" if permission.owns else owner,
         )
 
     return page

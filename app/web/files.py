@@ -55,10 +55,10 @@ class Files:
     def files(self, worksheet: uuid.UUID) -> ResponseReturnValue:
         """{"files": [{"path", "size", "changed"}], "used", "limit"}; sizes in bytes."""
         with self._database.reading() as cursor:
-            _permission(cursor, worksheet)
+            permission = _permission(cursor, worksheet)
             found = folders.listing(cursor, str(worksheet))
             used = folders.used(cursor, str(worksheet))
-            limit = self._limit(cursor)
+            limit = self._limit(cursor, permission)
         listed = [
             {"path": file.path, "size": file.size, "changed": file.changed.isoformat()}
             for file in found
@@ -102,9 +102,8 @@ class Files:
             flask.abort(400, "size: expected a number of bytes")
 
         def begin(cursor: Cursor) -> Upload:
-            found = folders.begin(
-                cursor, str(worksheet), path, size, limit=self._limit(cursor), mark=mark
-            )
+            limit = self._limit(cursor, _permission(cursor, worksheet))
+            found = folders.begin(cursor, str(worksheet), path, size, limit=limit, mark=mark)
             return folders.add(cursor, str(worksheet), found.id, found.received, b"")
 
         return self._receive(worksheet, begin)
@@ -162,10 +161,10 @@ class Files:
         except FolderError as error:
             flask.abort(409, said(error))
 
-    def _limit(self, cursor: Cursor) -> int:
-        """Bytes that a folder of who asks may have."""
-        usual = self._settings.limits_of(flask.g.kind)
-        return limits.of_person(cursor, usual, flask.g.account).folder
+    def _limit(self, cursor: Cursor, permission: Permission) -> int:
+        """Bytes that a folder of the worksheet's owner may have."""
+        usual = self._settings.limits_of(permission.kind)
+        return limits.of_person(cursor, usual, permission.account).folder
 
 
 def _permission(cursor: Cursor, worksheet: uuid.UUID) -> Permission:

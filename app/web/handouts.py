@@ -22,6 +22,7 @@ from app import (
     comments,
     handouts,
     notebooks,
+    oversight,
     parcel,
     permissions,
     standalone,
@@ -63,6 +64,7 @@ class Handouts:
             (f"{one}/collected.zip", "GET", self.handout_zip),
             (f"{one}/copies/<uuid:student>", "GET", self.collected_copy),
             (f"{one}/copies/<uuid:student>", "POST", self.comment_copy),
+            (f"{one}/copies/<uuid:student>/enter", "POST", self.enter_worksheet),
         ):
             app.add_url_rule(path, view.__name__, view, methods=[method])
 
@@ -181,6 +183,22 @@ class Handouts:
         self._tell(told, one, found)
         return redirect(f"/classes/{id}/handouts/{handout}/copies/{student}#top")
 
+    def enter_worksheet(
+        self, id: uuid.UUID, handout: uuid.UUID, student: uuid.UUID
+    ) -> ResponseReturnValue:
+        """A student's worksheet, live; the student is told."""
+        with self._database.transaction() as cursor:
+            found = _found(cursor, id, handout)[1]
+            copy = collected.find(cursor, found.id, str(student))
+            worksheet = copy.worksheet if copy else ""
+            entered = oversight.enter(cursor, worksheet, flask.g.account) if worksheet else None
+        if entered is None:
+            flask.abort(404, _("There is no such worksheet that you may enter."))
+        text = _("%(name)s is in your worksheet “%(title)s” now.",
+                 name=flask.g.person.name, title=entered.title)  # fmt: skip
+        self._say([entered.student], text)
+        return redirect(f"/w/{worksheet}")
+
     def return_handout(self, id: uuid.UUID, handout: uuid.UUID) -> ResponseReturnValue:
         """All that was collected and not returned yet."""
         with self._database.transaction() as cursor:
@@ -193,6 +211,9 @@ class Handouts:
         """Say on their open pages that their copies are returned."""
         text = _("%(class_title)s: “%(title)s” is returned. The comments are in your class.",
                  class_title=one.title, title=handout.title)  # fmt: skip
+        self._say(students, text)
+
+    def _say(self, students: list[str], text: str) -> None:
         notice = Message(notice=Notice(text=text, time=time.time()))
         for student in students:
             self._delivery.deliver(ToAccount(student), notice)

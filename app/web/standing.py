@@ -1,4 +1,5 @@
-"""Whether open pages may stay open: their sign-ins are looked at for as long as they live.
+"""Whether open pages may stay open: their sign-ins are looked at for as long as they live,
+and whether a teacher who has entered a student's worksheet may be there still.
 
 Who is signed out, disabled or given another role, on whatever server or at the command line,
 is noticed within an interval; `check` is called for what is done here, and it is at once.
@@ -10,8 +11,9 @@ import logging
 from datetime import UTC, datetime
 
 import gevent
+from psycopg2.extensions import cursor as Cursor
 
-from app import accounts
+from app import accounts, permissions
 from app.browsers import Browser, Browsers
 from app.db import Database, Unavailable
 
@@ -34,7 +36,7 @@ class Standing:
             self._greenlet.kill()
 
     def check(self) -> None:
-        """Cut off the pages whose sign-in is over."""
+        """Cut off the pages whose sign-in is over, or that show what they may not any more."""
         browsers = list(self._browsers)
         if not browsers:
             return
@@ -43,6 +45,7 @@ class Standing:
                 good = accounts.standing(cursor, {browser.sign_in for browser in browsers})
                 over = [each for each in browsers if good.get(each.sign_in) != each.kind]
                 disabled = accounts.disabled(cursor, {each.account for each in over})
+                over += [each for each in browsers if each not in over and _strays(cursor, each)]
         except Unavailable:
             over, disabled = [browser for browser in browsers if _has_expired(browser)], {}
         for browser in over:
@@ -56,6 +59,13 @@ class Standing:
                 self.check()
             except Exception:  # a mistake of ours must not leave pages open for ever
                 log.exception("sign-ins of open pages could not be looked at; again later")
+
+
+def _strays(cursor: Cursor, browser: Browser) -> bool:
+    """Whether it shows somebody else's worksheet, and may not any more."""
+    if browser.owns:
+        return False
+    return permissions.find(cursor, browser.account, browser.worksheet) is None
 
 
 def _has_expired(browser: Browser) -> bool:
