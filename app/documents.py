@@ -12,6 +12,8 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+from app import burials
+
 UNTITLED = "Untitled"
 LONGEST_TITLE = 200  # characters
 COMMAND_LINE = '{"salvus": {"console": true}}'  # metadata of the worksheet that is one
@@ -149,12 +151,7 @@ def restore(cursor: Cursor, worksheet: str) -> None:
 def purge(cursor: Cursor, worksheet: str) -> None:
     """Delete a worksheet of the trash, with its history and output: for ever."""
     cursor.execute(
-        "DELETE FROM worksheets WHERE id = %s AND deleted IS NOT NULL RETURNING id", (worksheet,)
+        "SELECT FROM worksheets WHERE id = %s AND deleted IS NOT NULL FOR UPDATE", (worksheet,)
     )
-    if cursor.fetchone() is None:
-        return
-    cursor.execute(
-        "DELETE FROM outputs USING runs WHERE outputs.run = runs.id AND runs.worksheet = %s",
-        (worksheet,),
-    )
-    cursor.execute("DELETE FROM runs WHERE worksheet = %s", (worksheet,))
+    if cursor.rowcount:
+        burials.bury(cursor, [worksheet])

@@ -40,7 +40,8 @@ def listed(cursor: Cursor, *, account: str = "", id: str = "") -> list[LiveSessi
     """The busiest first; of one person only, or the one whose id or worksheet's id begins so."""
     cursor.execute(
         """
-        SELECT sessions.id::text, worksheet::text, coalesce(worksheets.title, ''), sessions.account,
+        SELECT sessions.id::text, worksheet::text, coalesce(worksheets.title, ''),
+               coalesce(accounts.id::text, ''),
                coalesce(accounts.name, ''), coalesce(accounts.role, sessions.kind),
                sessions.server, started, coalesce(state, ''), coalesce(cpu_seconds, 0),
                coalesce(percent_cpu, 0), coalesce(memory, 0), coalesce(processes, 0),

@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit
+from app import accounts, audit, burials
 
 PERSON = """
     SELECT id::text, name, role, coalesce(login, ''), created, disabled, disabled_because,
@@ -169,20 +169,25 @@ def enable(cursor: Cursor, account: str, *, actor: str) -> None:
 def delete(cursor: Cursor, account: str, *, actor: str) -> None:
     """Delete an account with all its data. Raises LastOwner.
 
-    What sage servers write has no foreign keys: it is found by the account's worksheets. The
-    audit log keeps the id, which names nobody any more, but not what was said of the person.
+    What has no foreign keys is deleted by the account's worksheets and by its id. The audit log
+    keeps the id, which names nobody any more, but not what was said of the person.
     """
     _keep_an_owner(cursor, account)
-    own = "(SELECT id FROM worksheets WHERE account = %s)"
+    cursor.execute("SELECT id::text FROM worksheets WHERE account = %s", (account,))
+    burials.bury(cursor, [worksheet for (worksheet,) in cursor.fetchall()])
+    # In worksheets of others
     cursor.execute(
-        f"DELETE FROM outputs USING runs WHERE outputs.run = runs.id AND runs.worksheet IN {own}",
-        (account,),
+        "UPDATE sessions SET account = '', address = '' WHERE account = %s", (account,)
     )
-    cursor.execute(f"DELETE FROM runs WHERE worksheet IN {own}", (account,))
-    cursor.execute(f"DELETE FROM sessions WHERE worksheet IN {own}", (account,))
+    cursor.execute("DELETE FROM browsers WHERE account = %s", (account,))
+    login = accounts.login_of(cursor, account)[0][:100]
+    counted = [f"account {account}", f"account {login.lower()}"]  # runs; tries at passwords
+    cursor.execute("DELETE FROM run_counts WHERE subject = ANY(%s)", (counted,))
+    cursor.execute("DELETE FROM attempts WHERE subject = ANY(%s)", (counted,))
     cursor.execute(
-        "UPDATE audit SET detail = '', address = '' WHERE actor = %s OR subject = %s",
-        (account, account),
+        "UPDATE audit SET detail = '', address = '' WHERE actor = %(account)s"
+        " OR subject = %(account)s OR (actor = '' AND lower(detail) = lower(%(login)s))",
+        {"account": account, "login": login},
     )
     cursor.execute("DELETE FROM accounts WHERE id = %s", (account,))
     audit.note(cursor, actor=actor, action="deleted the account", subject=account)

@@ -39,6 +39,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "enable_person": ADMINISTRATORS,
     "sign_out_person": ADMINISTRATORS,
     "make_password_link": ADMINISTRATORS,
+    "delete_person": ADMINISTRATORS,
     "active_sessions": ADMINISTRATORS,
     "end_active_session": ADMINISTRATORS,
     "audit_log": ADMINISTRATORS,

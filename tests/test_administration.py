@@ -159,6 +159,7 @@ ACTS = {
     "enable": {},
     "sign-out": {},
     "password-link": {},
+    "delete": {"name": "Subject"},
 }  # fmt: skip
 
 
@@ -174,9 +175,8 @@ def test_one_acts_only_on_whom_one_is_above(
     answer = client.post(address(account, act), data=ACTS[act])
     assert (answer.status_code in (200, 303)) == may
     assert len(lines(web)) == may
-    assert (f'/{account}/disable"' in client.get(address(account)).text) == (
-        may and act != "disable"
-    )
+    forms = f'/{account}/disable"' in client.get(address(account)).text
+    assert forms == (may and act not in ("disable", "delete"))
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,21 @@ def test_a_link_for_another_password_is_shown_once(web: WebApp) -> None:
     assert link not in client.get(address(account)).text
     _, guest = web.person("guest")
     assert client.post(address(guest, "password-link")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"),
+    [("Emmy Noether", 303), (" Emmy  Noether ", 303), ("emmy noether", 400), ("", 400)],
+)
+def test_who_is_to_be_deleted_is_typed(web: WebApp, typed: str, status: int) -> None:
+    client, _ = web.person("owner")
+    theirs, account = web.person("member", "Emmy Noether")
+    answer = client.post(address(account, "delete"), data={"name": typed})
+    assert answer.status_code == status
+    is_gone = status == 303
+    assert client.get(address(account)).status_code == (404 if is_gone else 200)
+    assert theirs.get("/worksheets").status_code == (403 if is_gone else 200)
+    assert lines(web) == ([("Owner", "deleted the account", account, "")] if is_gone else [])
 
 
 def test_who_is_signed_out_may_come_in_again(web: WebApp) -> None:

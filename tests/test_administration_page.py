@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 from playwright.sync_api import Page as Tab
 
+from app import settings
+from app.db import Database
+from supervisor.postgresql import database_url
 from tests.browser import PATIENCE, finished, output, run
 from tests.running_site import RunningSite
 from tests.test_people_page import PASSWORD, join, unique
@@ -153,3 +157,66 @@ def test_a_busy_session_ends_however_its_person_is_disabled(
     with gevent.Timeout(PATIENCE / 1000):
         while sessions(site, name) or journal.exists():
             gevent.sleep(0.2)
+
+
+def test_nothing_remains_of_who_is_deleted(
+    context: BrowserContext, other: BrowserContext, site: RunningSite
+) -> None:
+    """Though it is computing at that moment."""
+    name, secret = unique("Sophie"), unique("secret")
+    theirs = join(other, site, name)
+    place = run(theirs, 1, f"print({secret!r})\nopen('a.txt', 'w').write({secret!r})")
+    expect(finished(place)).to_contain_text(secret)
+    busy_place = run(theirs, 2, f"print({secret!r})\n{BUSY}")
+    expect(busy_place).to_contain_text(secret, timeout=PATIENCE)
+    person = account(site, name)
+    [session] = sessions(site, name)
+    tab = context.new_page()
+    tab.goto(address(site, f"/administration/people/{person['id']}"))
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Download all of it").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert any(archive.read(each).decode() == secret
+                   for each in archive.namelist() if each.endswith("a.txt"))  # fmt: skip
+    tab.get_by_label(f"Type the name, {name}").fill(name)
+    tab.get_by_role("button", name="Delete for ever").click()
+    expect(tab.get_by_role("heading", name="People")).to_be_visible()
+    expect(tab.get_by_role("link", name=name)).to_have_count(0)
+    expect(theirs.locator("#status")).to_contain_text("you are signed out", timeout=PATIENCE)
+    marks = [person["id"], session["id"], session["worksheet"], name, name.lower(), secret]
+    with gevent.Timeout(PATIENCE / 1000):
+        while left := mentions(site, marks):
+            gevent.sleep(0.5)
+    assert left == []
+    log = site.run("audit", "--person", person["id"]).splitlines()
+    assert log[-1].endswith(f"Owner deleted the account {person['id']}")
+    assert name not in "\n".join(log)
+
+
+def mentions(site: RunningSite, marks: list[str]) -> list[str]:
+    """Tables, but for the audit log, and journals of sage servers that have one of `marks`."""
+    found = [
+        str(path)
+        for path in (site.data_dir / "sage").rglob("*.journal")
+        if any(mark.encode() in path.read_bytes() for mark in marks)
+    ]
+    hexes = [mark.encode().hex() for mark in marks]
+    database = Database(
+        url=database_url(settings.read(environment=site.environment)), connections=1,
+        wait_seconds=10, statement_seconds=30,
+    )  # fmt: skip
+    with database.reading() as cursor:
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+            " AND table_type = 'BASE TABLE' AND table_name NOT IN ('audit', 'log')"
+        )
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"SELECT count(*) FROM {table} AS t WHERE EXISTS"
+                " (SELECT FROM unnest(%s::text[]) AS mark WHERE strpos(t::text, mark) > 0)",
+                (marks + hexes,),
+            )
+            if cursor.fetchone() != (0,):
+                found.append(table)
+    database.close()
+    return found

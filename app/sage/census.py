@@ -5,7 +5,7 @@ have, and which limits are raised for whom. So a limit of
 the site is exact on one server, and on several late by the interval. Without the database
 the last answer goes on to hold. One that was silent for long learns here which of its sessions
 the others have given up (app/losses.py). What administrators want to know and have done to
-sessions comes with it (roll.py).
+sessions comes with it (roll.py), and what was deleted (sexton.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from app import limits
 from app.db import Database, Unavailable
 from app.sage.pool import Pool
 from app.sage.roll import Roll
+from app.sage.sexton import Sexton
 
 INTERVAL = 2.0  # seconds
 # After a cut the kernel waits about as long again before it tries a connection that hung; a new
@@ -42,6 +43,7 @@ class Census:
         self._database = database
         self._address = address
         self._roll = Roll(pool=pool, address=address)
+        self._sexton = Sexton(pool=pool)
         self._counted = 0.0  # the database's time when we read last what was counted
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -86,6 +88,7 @@ class Census:
             for session, reason in cursor.fetchall():
                 self._pool.end_session(session, reason)
             self._roll.step(cursor)
+            self._sexton.step(cursor)
 
     def _count_runs(self, cursor: Cursor, now: float) -> None:
         """Take what others have counted since last time, and hand over what was counted here.

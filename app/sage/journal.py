@@ -71,6 +71,7 @@ class Journal:
         self.ended = False
         self.recorded = 0  # frames up to this seq are in the database
         self.end_recorded = False
+        self.buried = False  # its worksheet was deleted: nothing of it is recorded
         self.viewers = 0  # that read it now
         self._on_change = on_change
         self._offsets = array("Q")  # where frames begin in the file, by seq - 1
@@ -178,6 +179,11 @@ class Journal:
                     found.pop(this, None)
             after += len(payloads)
         return list(found)
+
+    def bury(self) -> None:
+        """Its worksheet was deleted: nothing of it stays on the disk. Who reads it may go on."""
+        self.buried = True
+        self.path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Close it and delete the file."""

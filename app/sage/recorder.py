@@ -17,9 +17,11 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from app import burials
 from app.db import Database, Unavailable
 from app.sage.journal import Journal
 from app.sage.pool import Pool
+from app.sage.sexton import is_of_a_person
 from app.skew import Skew
 from app.wire.decoder import parse
 from app.wire.messages_pb2 import Finished
@@ -138,6 +140,9 @@ class Recorder:
         """Record all that is new. Raises Unavailable."""
         behind: set[str] = set()  # worksheets whose earlier session is not yet complete
         for journal in self._pool.journals():
+            if journal.buried:
+                self._take_back(journal)
+                continue
             if journal.opened.worksheet in behind or journal in self._set_aside:
                 continue
             try:
@@ -149,11 +154,11 @@ class Recorder:
                 behind.add(journal.opened.worksheet)
 
     def _record_journal(self, journal: Journal) -> None:
-        while journal.recorded < journal.last:
+        while journal.recorded < journal.last and not journal.buried:
             self._record_some(journal)
         if journal.ended and not journal.end_recorded:
             self._record_end(journal)
-            journal.end_recorded = True
+            journal.end_recorded = not journal.buried
         if journal.complete:
             self._pool.forget(journal)
 
@@ -198,8 +203,19 @@ class Recorder:
                 forget_replaced(cursor, run, area, update)
         journal.recorded += len(payloads)
 
-    def _record_end(self, journal: Journal) -> None:
+    def _take_back(self, journal: Journal) -> None:
+        """Delete what was recorded of a session whose worksheet is gone, and then its journal."""
         with self._database.transaction() as cursor:
+            burials.erase(cursor, journal.opened.session)
+        if journal.ended:
+            self._pool.forget(journal)
+
+    def _record_end(self, journal: Journal) -> None:
+        """The last that is recorded of it: if its worksheet is gone, all of it is taken back."""
+        with self._database.transaction() as cursor:
+            if is_of_a_person(journal) and not burials.is_there(cursor, journal.opened.worksheet):
+                journal.bury()
+                return
             cursor.execute(
                 "UPDATE sessions SET ended = %s, reason = %s, address = '' WHERE id = %s",
                 (self._skew.when(journal.state.time), journal.state.reason, journal.opened.session),

@@ -1,6 +1,5 @@
--- What administrators see of sessions, and how what is deleted is deleted everywhere.
-
--- What each live session uses, as its sage server says. Unlogged: it is said again after a crash.
+-- What each live session uses, as its sage server says, for administrators. Unlogged: it is said
+-- again after a crash.
 CREATE UNLOGGED TABLE session_use (
     session      uuid PRIMARY KEY,
     server       text NOT NULL,               -- host:port, as in sessions
@@ -13,12 +12,7 @@ CREATE UNLOGGED TABLE session_use (
 );
 CREATE INDEX session_use_of_server ON session_use (server);
 
--- What was deleted and a sage server may still have something of: it works this off (app/burials.py).
-CREATE TABLE burials (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    server      text NOT NULL,                -- host:port of a sage server
-    account     text NOT NULL,                -- whose, if the whole account was deleted; or empty
-    worksheets  uuid[] NOT NULL,
-    since       timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX burials_of_server ON burials (server);
+-- Who deletes an account waits for a look at what may refer to it.
+CREATE INDEX changes_of_account ON changes (account);
+CREATE INDEX shares_of_account ON shares (account);
+CREATE INDEX visits_of_teachers_by_account ON visits_of_teachers (account);

@@ -60,6 +60,7 @@ class Administration:
             "enable": self.enable_person,
             "sign-out": self.sign_out_person,
             "password-link": self.make_password_link,
+            "delete": self.delete_person,
         }.items():
             app.add_url_rule(f"{one}/{path}", view_func=act, methods=["POST"])
 
@@ -148,6 +149,21 @@ class Administration:
             token = accounts.invite(cursor, person.id, hours, purpose="password")
             self._note(cursor, "made a password link", person)
         return self._page(account, link=self._site() + flask.url_for("new_password", token=token))
+
+    def delete_person(self, account: uuid.UUID) -> ResponseReturnValue:
+        """With all their data, for ever; sessions end when their servers hear of it."""
+        typed = " ".join(flask.request.form.get("name", "").split())
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            is_meant = typed == " ".join(person.name.split())
+            if is_meant:
+                people.delete(cursor, person.id, actor=flask.g.account)
+        if not is_meant:
+            words = _("Nothing was deleted: the name that was typed is not %(name)s.",
+                      name=person.name)  # fmt: skip
+            return self._page(account, error=words), 400
+        self._check_pages()
+        return redirect("/administration")
 
     def _page(self, account: uuid.UUID, error: str = "", link: str = "") -> str:
         with self._database.reading() as cursor:
