@@ -68,6 +68,16 @@ class Link:
     login: str
 
 
+@dataclass(frozen=True)
+class Invitation:
+    """A line of the list of links by which somebody may join. The link itself is not kept."""
+
+    hash: bytes
+    role: str  # of the account that it makes
+    created: datetime
+    expires: datetime
+
+
 def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
@@ -179,6 +189,23 @@ def use(cursor: Cursor, token: str, purpose: str) -> bool:
         "UPDATE invitations SET used = now()"
         " WHERE hash = %s AND purpose = %s AND used IS NULL AND expires > now()",
         (digest(token), purpose),
+    )
+    return bool(cursor.rowcount)
+
+
+def invitations(cursor: Cursor) -> list[Invitation]:
+    """Links by which somebody may still join, the newest first."""
+    cursor.execute(
+        "SELECT hash, role, created, expires FROM invitations WHERE purpose = 'join'"
+        " AND used IS NULL AND expires > now() ORDER BY created DESC, hash"
+    )
+    return [Invitation(bytes(hash), *rest) for hash, *rest in cursor.fetchall()]
+
+
+def revoke_invitation(cursor: Cursor, hash: bytes) -> bool:
+    """Nobody joins by it any more; whether somebody could."""
+    cursor.execute(
+        "DELETE FROM invitations WHERE hash = %s AND purpose = 'join' AND used IS NULL", (hash,)
     )
     return bool(cursor.rowcount)
 

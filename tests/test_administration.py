@@ -403,6 +403,87 @@ def test_every_command_explains_itself(run: Run, name: str) -> None:
     assert len(result.output.splitlines()) > 4
 
 
+# --- Invitations -------------------------------------------------------------------
+
+INVITATIONS = "/administration/invitations"
+
+
+@pytest.mark.parametrize(
+    ("actor", "role", "kind", "may"),
+    [
+        ("owner", "administrator", "link", True),
+        ("owner", "administrator", "code", False),
+        ("owner", "teacher", "code", True),
+        ("owner", "owner", "link", False),
+        ("administrator", "teacher", "link", True),
+        ("administrator", "administrator", "link", False),
+        ("administrator", "member", "code", True),
+        ("administrator", "guest", "link", False),
+        ("administrator", "", "code", False),
+    ],
+)
+def test_with_which_roles_one_invites(
+    web: WebApp, actor: str, role: str, kind: str, may: bool
+) -> None:
+    client, _ = web.person(actor)
+    form = {"role": role, "seats": "3", "days": "2"}
+    answer = client.post(f"{INVITATIONS}/{kind}", data=form)
+    assert answer.status_code == (200 if may else 403)
+    assert len(lines(web)) == may
+
+
+def test_a_link_is_made_shown_once_used_and_revoked(web: WebApp) -> None:
+    client, _ = web.person("owner")
+    made = client.post(f"{INVITATIONS}/link", data={"role": "teacher"}).text
+    token = made.partition("http://localhost/join/")[2].partition('"')[0]
+    listed = client.get(INVITATIONS).text
+    assert token not in listed
+    revoke = listed.partition(f'action="{INVITATIONS}/link/')[2].partition('"')[0]
+    assert web.client().get(f"/join/{token}").status_code == 200
+    assert client.post(f"{INVITATIONS}/link/{revoke}").status_code == 303
+    assert web.client().get(f"/join/{token}").status_code == 404
+    assert client.post(f"{INVITATIONS}/link/{revoke}").status_code == 404
+    assert [line[1:] for line in lines(web)] == [
+        ("invited", "", "teacher"), ("revoked an invitation", "", "teacher"),
+    ]  # fmt: skip
+
+
+def test_a_code_is_made_and_revoked(web: WebApp) -> None:
+    client, _ = web.person("administrator")
+    form = {"role": "member", "seats": "3", "days": "2", "title": " Algebra\x00  I "}
+    text = client.post(f"{INVITATIONS}/code", data=form).text
+    assert "Algebra I" in text
+    assert "0 of 3" in text
+    revoke = text.partition(f'action="{INVITATIONS}/code/')[2].partition('"')[0]
+    code = revoke.partition("/")[0]
+    assert web.client().get(f"/join/{code}").status_code == 200
+    assert client.post(f"{INVITATIONS}/code/{revoke}").status_code == 303
+    assert web.client().get(f"/join/{code}").status_code == 404
+    assert client.post(f"{INVITATIONS}/code/{revoke}").status_code == 404
+
+
+def test_nobody_revokes_what_gives_a_role_not_below_their_own(web: WebApp) -> None:
+    owner, _ = web.person("owner")
+    client, _ = web.person("administrator")
+    owner.post(f"{INVITATIONS}/link", data={"role": "administrator"})
+    assert "/revoke" not in client.get(INVITATIONS).text
+    with web.database.reading() as cursor:
+        [one] = accounts.invitations(cursor)
+    assert client.post(f"{INVITATIONS}/link/{one.hash.hex()}/revoke").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("seats", "days"), [("0", "1"), ("10001", "1"), ("x", "1"), ("", ""), ("1", "0"),
+                        ("1", "nan"), ("1", "366"), ("1", "inf")],
+)  # fmt: skip
+def test_codes_have_an_end(web: WebApp, seats: str, days: str) -> None:
+    client, _ = web.person("owner")
+    form = {"role": "member", "seats": seats, "days": days}
+    answer = client.post(f"{INVITATIONS}/code", data=form)
+    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+    assert lines(web) == []
+
+
 # --- Sessions ----------------------------------------------------------------------
 
 

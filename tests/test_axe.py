@@ -50,7 +50,8 @@ def address(site: RunningSite, path: str) -> str:
 @pytest.mark.parametrize(
     "path",
     ["/worksheets", "/worksheets?trash=1", "/account", "/status", "/nowhere", "/cell",
-     "/administration", "/administration/audit", "/administration/sessions"],
+     "/administration", "/administration/audit", "/administration/sessions",
+     "/administration/invitations"],
 )  # fmt: skip
 def test_pages(view: BrowserContext, site: RunningSite, path: str) -> None:
     tab = view.new_page()

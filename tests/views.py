@@ -57,6 +57,7 @@ def _show_all(site: RunningSite, browser: Browser) -> None:
         "account": ("/account", _nothing),
         "status": ("/status", _nothing),
         "administration": ("/administration", _nothing),
+        "invitations": ("/administration/invitations", _nothing),
         "sessions": ("/administration/sessions", _nothing),
         "audit-log": ("/administration/audit", _nothing),
     }

@@ -44,6 +44,7 @@ from app.web.dropbox import DropboxPages
 from app.web.files import Files
 from app.web.forwarded import Forwarded
 from app.web.handouts import Handouts
+from app.web.invitations import Invitations
 from app.web.invited import Codes
 from app.web.sign_in import SignIn
 from app.web.sign_in_with import SignInWith
@@ -125,6 +126,7 @@ def create_app(
     Administration(
         settings=settings, database=database, check_pages=standing.check
     ).register(app)
+    Invitations(settings=settings, database=database).register(app)
     ActiveSessions(database=database, sessions=sessions).register(app)
     audit_log.register(app, database=database)
     Files(database=database, sessions=sessions, settings=settings).register(app)
