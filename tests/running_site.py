@@ -16,7 +16,8 @@ from pathlib import Path
 import gevent
 import psutil
 
-from app import settings
+from app import accounts, settings
+from app.db import Database
 from app.settings import ROOT
 from supervisor.postgresql import database_url
 from tests import host
@@ -90,6 +91,17 @@ class RunningSite:
     def new_address(self) -> str:
         """As `python salvus.py address` prints it."""
         return self.run("address").strip()
+
+    def new_person(self, name: str, role: str = "member") -> str:
+        """An address that signs a new person in."""
+        read = settings.read(environment=self.environment)
+        database = Database(
+            url=database_url(read), connections=1, wait_seconds=10, statement_seconds=30
+        )
+        with database.transaction() as cursor:
+            token = accounts.invite(cursor, accounts.create(cursor, name=name, role=role), 1)
+        database.close()
+        return f"http://127.0.0.1:{self.port}/?token={token}"
 
     def run(self, *arguments: str) -> str:
         """What `python salvus.py ARGUMENTS` prints."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import accounts, settings
+from app import settings
 from app.db import Database
 from app.limits import runs_within_an_hour
 from app.sage.usage import Excess, Use, excess
@@ -351,12 +351,9 @@ def records(counting: RunningSite) -> Iterator[Database]:
 
 
 @pytest.fixture
-def member(counting: RunningSite, records: Database) -> SignedIn:
+def member(counting: RunningSite) -> SignedIn:
     """Somebody new, called Emmy and something."""
-    with records.transaction() as cursor:
-        account = accounts.create(cursor, name=f"Emmy-{uuid.uuid4()}", role="member")
-        token = accounts.invite(cursor, account, 1)
-    return SignedIn(f"http://127.0.0.1:{counting.port}/?token={token}")
+    return SignedIn(counting.new_person(f"Emmy-{uuid.uuid4()}"))
 
 
 def name_of(member: SignedIn, records: Database) -> str:

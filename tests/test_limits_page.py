@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Page as Tab
 
 from app.settings import ROOT
 from tests import host
-from tests.browser import PATIENCE, finished, new_worksheet, output, run, signed_in
+from tests.browser import PATIENCE, editor, finished, new_worksheet, output, run, signed_in
 from tests.running_site import RunningSite, supervised
 
 MEMORY = 300_000_000
@@ -32,6 +33,9 @@ def site() -> Iterator[RunningSite]:
             limits_memory=str(MEMORY),
             limits_run_seconds="600",
             limits_processes="64",
+            limits_member_runs_per_hour="3",
+            limits_guest_address_runs_per_hour="2",
+            embed_origins="*",
         )
         running.start()
         yield running
@@ -142,3 +146,118 @@ def test_files_that_a_cell_writes_can_be_downloaded(tab: Tab) -> None:
         assert answer.text() == content
         assert answer.headers["content-disposition"].startswith("attachment")
         assert answer.headers["content-type"] == "application/octet-stream"
+
+
+INTERACT = "@interact\ndef f(n=slider(1, 10, 1)):\n    print('n ' + 'is', n)"
+NEXT = re.compile(r"You may run 3 cells an hour; the next at \d\d:\d\d\.")
+
+
+class Member:
+    """Somebody new, who has opened a worksheet."""
+
+    def __init__(self, context: BrowserContext, site: RunningSite) -> None:
+        self.name = f"Emmy-{secrets.token_hex(4)}"
+        self.site = site
+        self.tab = context.new_page()
+        self.tab.goto(site.new_person(self.name))
+        expect(editor(self.tab, 1)).to_be_visible(timeout=PATIENCE)
+
+    def runs_again(self, number: int) -> Locator:
+        editor(self.tab, number).press("Control+Enter")
+        return finished(output(self.tab, number))
+
+    def may(self, limit: str, value: str) -> None:
+        self.site.run("raise-limit", self.name, limit, value, "--for", "2h", "--reason", "An exam.")
+
+
+@pytest.fixture
+def member(browser: Browser, site: RunningSite) -> Iterator[Member]:
+    made = browser.new_context(viewport={"width": 360, "height": 740})
+    made.set_default_timeout(PATIENCE)
+    somebody = Member(made, site)
+    yield somebody
+    if "/w/" in somebody.tab.url:
+        end(somebody.tab)
+    made.close()
+
+
+def test_a_refused_run_says_when_it_may_and_loses_nothing(member: Member) -> None:
+    tab = member.tab
+    finished(run(tab, 1, "print('first ' + 'output')"))
+    finished(run(tab, 2, INTERACT))
+    for _ in range(2):
+        place = member.runs_again(1)
+    cell = tab.get_by_role("region", name="Cell 1", exact=True)
+    for _ in range(2):
+        expect(place.get_by_text(NEXT)).to_have_count(1)
+        expect(place).to_contain_text("first output")
+        expect(cell).to_contain_text("refused")
+        member.runs_again(1)
+    interact = member.runs_again(2)  # its controls go on working
+    expect(interact.get_by_text(NEXT)).to_be_visible()
+    interact.get_by_role("slider").press("ArrowRight")
+    expect(interact).to_contain_text("n is 2")
+    tab.reload()
+    expect(place).to_contain_text("first output")
+    expect(place).not_to_contain_text("You may run")
+    member.runs_again(1)
+    expect(place.get_by_text(NEXT)).to_be_visible()
+
+    member.may("runs_per_hour", "50")
+    expect(tab.locator("#usage")).to_be_visible()
+    tab.locator("#usage summary").click()
+    table = tab.get_by_role("table", name="What this session uses")
+    expect(table.get_by_role("row", name="runs within an hour")).to_contain_text("3 of 50")
+    tab.keyboard.press("Escape")
+    expect(member.runs_again(1)).to_contain_text("first output")
+    expect(place).not_to_contain_text("You may run")
+
+
+def test_a_visitor_of_a_cell_is_told_of_the_whole_network(
+    browser: Browser, site: RunningSite
+) -> None:
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{site.port}/cell")
+    code = tab.get_by_role("textbox", name="Code of cell 1")
+    code.fill("6*7")
+    place = tab.get_by_role("region", name="Output of cell 1")
+    for _ in range(2):
+        code.press("Control+Enter")
+        expect(finished(place)).to_contain_text("42")
+    code.press("Control+Enter")
+    expect(place).to_contain_text(
+        re.compile(r"All from your network together may run 2 cells an hour; the next at \d\d:\d\d")
+    )
+    expect(place).to_contain_text("42")
+    context.close()
+
+
+def test_the_account_page_shows_limits_and_what_is_raised(member: Member) -> None:
+    tab = member.tab
+    finished(run(tab, 1, "1"))
+    member.may("runs_per_hour", "1000")
+    member.may("network", "pypi.org:443, *.example.org:443")
+    worksheet = tab.url
+    tab.goto(f"http://127.0.0.1:{member.site.port}/account")
+    table = tab.get_by_role("table", name="What you may use")
+
+    def row(name: str) -> Locator:
+        return table.get_by_role("row", name=name)
+
+    expect(row("Runs within an hour")).to_contain_text("of 1,000")
+    expect(row("Runs within an hour")).to_contain_text(
+        re.compile(r"raised until \d+ \w+ \d{4}, \d\d:\d\d UTC: An exam\.")
+    )
+    expect(row("Network")).to_contain_text("pypi.org:443, *.example.org:443")
+    expect(row("Memory of a session")).to_contain_text("300 MB")
+    expect(row("Longest run")).to_contain_text("10 min 0 s")
+    expect(row("Processor time of a session")).to_contain_text("no limit")
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    member.site.run("take-back-limit", member.name, "runs_per_hour")
+    tab.reload()
+    expect(row("Runs within an hour")).to_contain_text("1 of 3")
+    expect(row("Runs within an hour")).not_to_contain_text("raised")
+    tab.goto(worksheet)
+    expect(state(tab)).to_contain_text("idle", timeout=PATIENCE)

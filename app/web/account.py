@@ -8,7 +8,7 @@ from collections.abc import Callable
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts, attempts, audit, identities, passwords, takeout
+from app import accounts, attempts, audit, identities, limits, passwords, takeout
 from app.accounts import LoginTaken
 from app.db import Database
 from app.passwords import BadChoice, Passwords
@@ -101,6 +101,9 @@ class AccountPage:
             login, password = accounts.login_of(cursor, person.id)
             linked = identities.of(cursor, person.id)
             signed_in = accounts.sign_ins(cursor, person.id)
+            raised = limits.raised(cursor, person.id)
+            runs = limits.runs_within_an_hour(cursor, person.id)
+        usual = self._settings.limits_of(person.kind)
         return flask.render_template(
             "account.html",
             person=person,
@@ -108,6 +111,8 @@ class AccountPage:
             has_password=bool(password),
             sign_ins=signed_in,
             linked=linked,
-            limits=self._settings.limits_of(person.kind),
+            limits=limits.lines_of(usual, raised),
+            runs=runs,
+            usual=usual,
             error=error,
         )

@@ -36,6 +36,7 @@ export class Cell {
   #marks = element("p", { class: "marks" })
   #content // without the code, which is in `shared`
   #rendered = null
+  #earlier = null // {run, phase} of what is shown while another run was asked for
   #editing = false
 
   /** The run shown, "" before the first. */
@@ -246,9 +247,16 @@ export class Cell {
     this.element.scrollIntoView({ block: "nearest" })
   }
 
-  /** Another run begins: it was asked for here (sent), or is known to wait its turn (queued). */
+  /**
+   * Another run begins: it was asked for here (sent), or is known to wait its turn (queued). Until
+   * then what the one before shows stays, as this one may be refused.
+   */
   begin(run, phase) {
-    if (run !== this.run) {
+    this.#output.refuse("")
+    if (phase === "sent") {
+      this.#earlier ??= { run: this.run, phase: this.phase }
+    } else if (this.#earlier || run !== this.run) {
+      this.#earlier = null
       this.#interacts.clear()
       this.#output.reset()
     }
@@ -262,12 +270,21 @@ export class Cell {
     }))
   }
 
+  /** Whether it shows this run; the one before, until another is known to have begun. */
+  shows(run) {
+    return run === this.run || run === this.#earlier?.run
+  }
+
   /** Take a step of the run, or of one of its interacts. */
   take(frame) {
-    const { update, content: { case: kind, value } } = frame
+    const { run, update, content: { case: kind, value } } = frame
     if (this.#interacts.take(frame) || update) return
     if (kind === "interact") {
       this.#output.add("element", this.#interacts.show(frame))
+    } else if (kind === "finished") {
+      this.#output.add(kind, { ...value, run })
+    } else if (kind === "started" && run !== this.run) {
+      this.#earlier.phase = "running"
     } else if (kind === "started") {
       this.phase = "running"
       this.#handlers.started(this)
@@ -278,15 +295,27 @@ export class Cell {
     }
   }
 
-  /** The run was not begun, or not as it should: say why. */
+  /** The run was not begun: say why. */
   refuse(reason) {
-    this.#output.fail(reason)
-    this.#end(t("refused"))
+    this.#output.refuse(reason)
+    this.#goBack(t("refused"))
   }
 
   /** A run that was never sent is given up. */
   withdraw() {
-    this.#end(t("cancelled"))
+    this.#goBack(t("cancelled"))
+  }
+
+  /** What the cell has shown before is what it shows. */
+  #goBack(note) {
+    const { run, phase } = this.#earlier ?? { run: this.run, phase: "" }
+    this.#earlier = null
+    this.#end(note)
+    this.run = run
+    if (!phase) return
+    this.phase = phase
+    this.#region.setAttribute("aria-busy", "true")
+    this.element.classList.toggle("running", phase === "running")
   }
 
   /** What the controls of its interacts are set to: {name: value} of each, in order. */
@@ -323,7 +352,11 @@ export class Cell {
     this.#explanation.show(reply)
   }
 
-  #finished({ status, reason, seconds }) {
+  #finished({ run, status, reason, seconds }) {
+    if (run !== this.run) {
+      if (this.#earlier) this.#earlier.phase = ""
+      return
+    }
     this.#interacts.runEnded()
     const why = status === Status.DIED ? "" : said(reason) // which is told in the output
     this.#end([ENDINGS[status], why, duration(seconds)].filter(Boolean).join(" · "), ENDINGS[status] || t("finished"))

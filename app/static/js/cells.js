@@ -31,7 +31,7 @@ export class Cells {
 
   /** The cell that shows this run. */
   of(run) {
-    return run && this.all.find(cell => cell.run === run)
+    return run && this.all.find(cell => cell.shows(run))
   }
 
   add(cell) {

@@ -36,7 +36,6 @@ export class Interacts {
   clear() {
     for (const view of this.#views.values()) view.close()
     this.#views.clear()
-    this.#wanted = []
   }
 
   /** What the controls of those that are no part of another are set to, in order. */

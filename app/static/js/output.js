@@ -28,6 +28,7 @@ export class Output {
   #items = []
   #aside = []
   #elided = null
+  #refusal = null
 
   /** `handlers`: reply(text) answers an input; finished(frame) when all of a run is shown. */
   constructor(region, handlers) {
@@ -55,9 +56,9 @@ export class Output {
     this.#schedule()
   }
 
-  /** An error that is not the run's own: refused, or the session died. */
-  fail(text) {
-    this.add("failure", text)
+  /** Say below why another run was refused; "": that is over. */
+  refuse(text) {
+    this.add("refusal", text)
   }
 
   #schedule() {
@@ -109,6 +110,7 @@ export class Output {
       return
     }
     if (kind === "finished") return this.#finish(value)
+    if (kind === "refusal") return this.#tellRefusal(value)
     const old = this.#clearNext ? this.#leave() : []
     this.#closeQuestion()
     this.#region.style.minHeight = ""
@@ -125,7 +127,12 @@ export class Output {
     else if (kind === "element") this.#append(value)
     else if (kind === "files") this.#append(written(value))
     else if (kind === "truncated") this.#append(element("p", { class: "truncated", text: truncated(value) }))
-    else if (kind === "failure") this.#append(element("p", { class: "failure", text: value }))
+  }
+
+  #tellRefusal(text) {
+    this.#refusal?.remove()
+    this.#refusal = text ? element("p", { class: "failure", text }) : null
+    if (text) this.#region.append(this.#refusal)
   }
 
   #write({ name, text }) {
@@ -221,7 +228,7 @@ export class Output {
 
   #empty() {
     this.#region.replaceChildren()
-    this.#stream = this.#question = this.#elided = null
+    this.#stream = this.#question = this.#elided = this.#refusal = null
     this.#items = []
     this.#aside = []
     this.#clearNext = false

@@ -8,15 +8,15 @@ import { KeyRow } from "./key_row.js"
 import { fragmentOf, keptIn } from "./permalink.js"
 import { Presence } from "./presence.js"
 import { Questions } from "./questions.js"
+import { reasonOf } from "./refusals.js"
 import { Socket } from "./socket.js"
 import { describe } from "./status.js"
 import { Timeline } from "./timeline.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
-import { said, t } from "./words.js"
+import { t } from "./words.js"
 
 class Visit {
   #page
-  #kept
   #cell
   #worksheet = ""
   #socket = null
@@ -33,7 +33,6 @@ class Visit {
   /** `kept`: {code, values} of the address. */
   constructor(page, kept) {
     this.#page = page
-    this.#kept = kept
     this.#wanted = kept.values
     this.#announcer = new Announcer(page.announcer)
     this.#cell = new Cell(uuid(), { position: 1, code: kept.code }, this.#handlers())
@@ -140,8 +139,9 @@ class Visit {
     frame: frame => this.#timeline.accept(frame) && this.#take(frame),
     state: state => this.#follow(state),
     notice: ({ text }) => this.#warn(text),
-    refused: ({ reason: why, about }) => {
-      const reason = said(why)
+    refused: value => {
+      const { about } = value
+      const reason = reasonOf(value)
       if (this.#questions.answer(about, { reason, matches: [] })) return
       if (this.#cell.refuseUpdate(about, reason)) return
       if (about !== this.#cell.run) return this.#warn(reason)
@@ -154,9 +154,10 @@ class Visit {
   }
 
   #take(frame) {
-    if (frame.run !== this.#cell.run) return
+    if (!this.#cell.shows(frame.run)) return
     if (frame.content.case !== "queued") return this.#cell.take(frame)
     this.#unconfirmed = null
+    this.#wanted = []
     this.#cell.begin(frame.run, "queued")
     this.#tell()
   }
@@ -180,7 +181,6 @@ class Visit {
     this.#unconfirmed = { run: uuid(), cell: this.#cell.id, code }
     this.#cell.begin(this.#unconfirmed.run, "sent")
     this.#cell.wanted = this.#wanted
-    this.#wanted = []
     if (this.#socket) this.#execute()
     else {
       await this.#begin()
@@ -197,7 +197,6 @@ class Visit {
 
   #withdraw() {
     this.#unconfirmed = null
-    this.#wanted = this.#kept.values
     this.#cell.withdraw()
   }
 

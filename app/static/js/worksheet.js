@@ -19,6 +19,7 @@ import { fragmentOf } from "./permalink.js"
 import { Presence } from "./presence.js"
 import { Prompt } from "./prompt.js"
 import { Questions } from "./questions.js"
+import { reasonOf } from "./refusals.js"
 import { Saving } from "./saving.js"
 import { SharedText } from "./shared.js"
 import { Socket } from "./socket.js"
@@ -27,7 +28,7 @@ import { NEXT_KIND, Structure } from "./structure.js"
 import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
-import { LOCALE, said, t, tn } from "./words.js"
+import { LOCALE, t, tn } from "./words.js"
 
 const DISABLED = "disabled: " // begins the reason for which pages of such accounts are sent away
 const KEEP_AFTER = 1000 // ms after which nothing is loaded any more
@@ -364,8 +365,9 @@ class Worksheet {
     this.#notice(`notice-${time}`, `${at} — ${text}`, t("Dismiss"), () => this.#notice(`notice-${time}`, ""))
   }
 
-  #refused({ reason: why, about }) {
-    const reason = said(why)
+  #refused(value) {
+    const { about } = value
+    const reason = reasonOf(value)
     this.#unconfirmed.delete(about)
     const running = this.#cells.of(about)
     if (this.#questions.answer(about, { reason, matches: [] })) return
