@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 
 class Trouble(Exception):
-    """Something could not be done at Dropbox. `kind` is one of KINDS."""
+    """Something could not be done at Dropbox. `kind` is one of KINDS; absent: none is connected."""
 
     KINDS = frozenset((
-        "unreachable", "withdrawn", "scope", "full", "missing", "name", "conflict", "busy",
-        "refused",
+        "absent", "unreachable", "withdrawn", "scope", "full", "missing", "name", "conflict",
+        "busy", "refused",
     ))  # fmt: skip
 
     def __init__(self, kind: str, detail: str = "") -> None:

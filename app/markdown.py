@@ -1,4 +1,7 @@
-"""Manuscripts as Markdown: text as it is, code in fences, of output what is text."""
+"""Manuscripts as Markdown: text as it is, code in fences, of output what is text.
+
+Read again, fences of Sage or Python are cells of code; what else there is, is text.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,41 @@ from app.manuscript import Manuscript, Part
 from app.wire.messages_pb2 import Bundle, Frame
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+CODE = ("sage", "sagemath", "python", "python3", "py")  # what fences of code are of
+FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^`]*$")
+TITLE = re.compile(r"^# +(?P<title>.*\S)\s*$")
 PREFERRED = ("text/markdown", "text/latex", "text/plain")
+
+
+def read(text: str, title: str) -> Manuscript:
+    """A heading at its beginning is the title."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
+    heading = TITLE.match(lines[0])
+    if heading:
+        title, lines = heading["title"], lines[1:]
+    parts = tuple(Part(kind, code) for kind, code in _read_blocks(lines) if code.strip())
+    return Manuscript(title, parts)
+
+
+def _read_blocks(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Kind and text of what will be cells."""
+    held: list[str] = []
+    fence, is_code = "", False
+    for line in lines:
+        mark = FENCE.match(line)
+        opens = mark is not None and not fence
+        closes = bool(fence) and line.strip().startswith(fence) and not line.strip().strip(fence[0])
+        if opens and mark is not None:
+            fence = mark["fence"]
+            is_code = mark["language"].lower().strip("{}") in CODE
+        if (opens or closes) and is_code:
+            yield "markdown" if opens else "code", "\n".join(held).strip("\n")
+            held = []
+        else:
+            held.append(line)
+        if closes:
+            fence, is_code = "", False
+    yield "code" if is_code else "markdown", "\n".join(held).strip("\n")
 
 
 def write(manuscript: Manuscript) -> str:

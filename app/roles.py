@@ -135,6 +135,9 @@ ROUTES: dict[str, frozenset[str]] = {
     "connect_dropbox": MEMBERS,
     "dropbox_come_back": MEMBERS,
     "disconnect_dropbox": MEMBERS,
+    "open_from_dropbox": MEMBERS,
+    "fetch_from_dropbox": MEMBERS,
+    "save_to_dropbox": MEMBERS,
 }
 
 MESSAGES: dict[str, frozenset[str]] = {

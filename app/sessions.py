@@ -155,6 +155,8 @@ class Sessions:
 
     def download(self, worksheet: str, server: str, path: str) -> Download:
         """A file of the home of a worksheet's session, begun. Raises NoFile, NodeDown."""
+        if not server and not self._nodes.addresses:
+            raise NodeDown("this site has no Sage server")
         return Download(self.place(worksheet, server), worksheet, path)
 
     def change_files(self, worksheet: str) -> None:

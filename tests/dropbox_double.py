@@ -134,7 +134,9 @@ class Dropbox(BaseHTTPRequestHandler):
             return self._written(route, self._argument(), body)
         if route == "files/download":
             self._demand(not body and self.headers.get("Content-Type") is None)
-            return self._found(self._argument(path=str)["path"])
+            wanted = self._argument(path=str)["path"]
+            self._demand(wanted.startswith("/"))
+            return self._found(wanted)
         if route in ("users/get_current_account", "auth/token/revoke"):
             self._demand(not body and self.headers.get("Content-Type") is None)
             return ACCOUNT if route.startswith("users") else self._revoke(token)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import parse_qs, urlsplit
 
 import gevent
@@ -18,17 +20,25 @@ import pytest
 import requests
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page as Tab
 
-from app import dropbox, dropbox_accounts, people
+from app import dropbox, dropbox_accounts, folders, markdown, people, worksheets
+from app.changes import Content
 from app.db import Database
 from app.dropbox import CHUNK, Dropbox, Entry, Person, Tokens, Trouble, header_json, hosts
 from app.dropbox_accounts import Seal
+from app.manuscript import Manuscript, Part
 from app.settings import ROOT
+from tests import browser as typing
+from tests import host, test_axe
 from tests.dropbox_double import APP, PAGE, SECRET
 from tests.host import free_port, silent_server
+from tests.running_site import RunningSite, supervised
 from tests.web_app import WebApp
 
 PATIENCE = 30.0
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 AWAY = re.compile(r'content="0;url=([^"]+)"')
 
 
@@ -483,3 +493,264 @@ def test_another_dropbox_forgets_what_was_saved_in_the_first(
         found = dropbox_accounts.find(cursor, account, seal)
     assert found
     assert found.tokens == Tokens("r", "renewed", 1.0)
+
+
+# --- Worksheets and files there and back -----------------------------------------
+
+
+def sheet(browser: FlaskClient, title: str = "") -> str:
+    """A new worksheet."""
+    made = str(browser.post("/worksheets").location).rsplit("/", 1)[1]
+    if title:
+        browser.post(f"/w/{made}/rename", data={"title": title})
+    return made
+
+
+def fill(web: WebApp, worksheet: str, code: str) -> None:
+    with web.database.transaction() as cursor:
+        cursor.execute("SELECT account::text FROM worksheets WHERE id = %s", (worksheet,))
+        (account,) = cursor.fetchone() or ("",)
+        content = Content(position=1.0, code=code, kind="code")
+        worksheets.save_cell(cursor, worksheet, account, str(uuid.uuid4()), content)
+
+
+def save(browser: FlaskClient, worksheet: str, path: str = "") -> list[dict[str, Any]]:
+    answer = browser.post(
+        f"/w/{worksheet}/dropbox", data={"path": path}, headers={"Accept": "application/x-ndjson"}
+    )
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def upload(browser: FlaskClient, worksheet: str, path: str, data: bytes) -> None:
+    form = {"path": path, "size": len(data), "mark": "m"}
+    begun = browser.post(f"/w/{worksheet}/uploads", data=form).get_json()
+    for start in range(0, len(data), folders.PIECE):
+        address = f"/w/{worksheet}/uploads/{begun['id']}?start={start}"
+        assert browser.post(address, data=data[start : start + folders.PIECE]).status_code == 200
+
+
+def test_a_worksheet_is_saved_and_updated_and_opened(web: WebApp, double: Double) -> None:
+    browser, _ = connected(web, double)
+    worksheet = sheet(browser, "Grüße: 1/2")
+    fill(web, worksheet, "factor(2026)")
+    *_, last = save(browser, worksheet)
+    assert last == {"said": "Saved to your Dropbox as /Grüße 1 2.ipynb."}
+    fill(web, worksheet, "factor(2027)")
+    assert save(browser, worksheet)[-1] == last
+    assert list(double.files) == ["/Grüße 1 2.ipynb"]
+    assert b"factor(2027)" in double.files["/Grüße 1 2.ipynb"]
+
+    page = browser.get("/dropbox")
+    assert "Open Grüße 1 2.ipynb as a worksheet" in page.text
+    opened = browser.post("/dropbox/open", data={"path": "/Grüße 1 2.ipynb"}).location
+    assert "factor(2026)" in browser.get(f"{opened}/export.sage").text
+    # What was opened is saved as what it was opened from
+    fill(web, opened.rsplit("/", 1)[1], "factor(2028)")
+    save(browser, opened.rsplit("/", 1)[1])
+    assert list(double.files) == ["/Grüße 1 2.ipynb"]
+    assert b"factor(2028)" in double.files["/Grüße 1 2.ipynb"]
+
+
+def test_what_was_changed_there_is_kept(web: WebApp, double: Double) -> None:
+    browser, _ = connected(web, double)
+    worksheet = sheet(browser, "Mine")
+    double.tell(put={"/Mine.ipynb": "of somebody"})
+    assert "as it has another Mine.ipynb" in save(browser, worksheet)[-1]["said"]
+    double.tell(put={"/Mine (1).ipynb": "changed there"})
+    fill(web, worksheet, "1")
+    said = save(browser, worksheet)[-1]["said"]
+    assert "has been changed in your Dropbox" in said
+    assert said.endswith("as Mine (1) (conflicted copy).ipynb.")
+    assert double.files["/Mine.ipynb"] == b"of somebody"
+    assert double.files["/Mine (1).ipynb"] == b"changed there"
+    # Under another title it is another file
+    browser.post(f"/w/{worksheet}/rename", data={"title": "Renamed"})
+    assert save(browser, worksheet)[-1]["said"].endswith("as /Renamed.ipynb.")
+
+
+def test_a_file_goes_there_with_progress_and_back(web: WebApp, double: Double) -> None:
+    browser, _ = connected(web, double)
+    worksheet, other = sheet(browser, "Data"), sheet(browser, "Other")
+    data = bytes(range(256)) * 40_000
+    upload(browser, worksheet, "sub/täble?.csv", data)
+    first, second, last = save(browser, worksheet, "sub/täble?.csv")
+    assert first == {"sent": CHUNK, "size": len(data)}
+    assert second["sent"] == len(data)
+    assert last["said"].endswith("as /Data/sub/täble-.csv.")
+    assert double.files == {"/Data/sub/täble-.csv": data}
+    for name in ("täble-.csv", "täble- (2).csv"):  # never over another one
+        answer = browser.post(
+            "/dropbox/fetch", data={"path": "/Data/sub/täble-.csv", "worksheet": other}
+        )
+        assert f"{name} is in the folder of “Other”" in answer.text
+        assert browser.get(f"/w/{other}/files/{name}").data == data
+
+
+def test_without_javascript_the_page_says_what_came_of_it(web: WebApp, double: Double) -> None:
+    browser, _ = connected(web, double)
+    worksheet = sheet(browser, "Plain")
+    answer = browser.post(f"/w/{worksheet}/dropbox")
+    assert "Saved to your Dropbox as /Plain.ipynb." in answer.text
+    double.tell(room=0)
+    fill(web, worksheet, "1")
+    answer = browser.post(f"/w/{worksheet}/dropbox")
+    assert (answer.status_code, "Your Dropbox is full" in answer.text) == (409, True)
+
+
+def test_what_keeps_from_saving_is_said_with_what_helps(web: WebApp, double: Double) -> None:
+    browser, _ = web.person("member")
+    worksheet = sheet(browser)
+    [last] = save(browser, worksheet)
+    assert (last["connect"], last["problem"].startswith("Connect your Dropbox")) == (True, True)
+    back(browser, double.consent(leave(browser)))
+    [last] = save(browser, worksheet, "nothing.txt")
+    assert (last["connect"], "can't be read" in last["problem"]) == (False, True)
+    double.tell(withdraw=True)
+    [last] = save(browser, worksheet)
+    assert (last["connect"], "any more" in last["problem"]) == (True, True)
+
+
+def test_nobody_saves_another_one_s_worksheet(web: WebApp, double: Double) -> None:
+    ada, _ = connected(web, double, "Ada")
+    eve, _ = connected(web, double, "Eve")
+    worksheet = sheet(ada)
+    double.tell(put={"/a.csv": "1"})
+    assert eve.post(f"/w/{worksheet}/dropbox").status_code == 404
+    form = {"path": "/a.csv", "worksheet": worksheet}
+    assert eve.post("/dropbox/fetch", data=form).status_code == 404
+    assert eve.post("/dropbox/fetch", data=form | {"worksheet": "x"}).status_code == 400
+    guest, _ = web.person("guest")
+    assert guest.get("/dropbox").status_code == 403
+
+
+HOSTILE = {
+    "/<script>alert(1)</script>.ipynb": "no notebook",
+    "/.hidden": "1",
+    "/latin.sage": "1",
+    "/picture.png": "1",
+}
+
+
+def test_names_and_content_there_are_anybody_s(web: WebApp, double: Double) -> None:
+    browser, _ = connected(web, double)
+    worksheet = sheet(browser)
+    double.tell(put=HOSTILE)
+    page = browser.get("/dropbox")
+    assert "<script>alert" not in page.text
+    for path, words in (
+        ("/<script>alert(1)</script>.ipynb", "notebook"),
+        ("/picture.png", "can be imported"),
+        ("/nowhere.sage", "no such thing"),
+        ("no path", "refused"),
+    ):
+        answer = browser.post("/dropbox/open", data={"path": path})
+        assert 400 <= answer.status_code < 600, path
+        assert words in html.unescape(answer.text), path
+        assert "<script>alert" not in answer.text
+    answer = browser.post("/dropbox/fetch", data={"path": "/.hidden", "worksheet": worksheet})
+    assert "begin with a dot" in answer.text
+    assert browser.get(f"/w/{worksheet}/files").get_json()["files"] == []
+
+
+def test_a_file_that_is_too_large_for_the_folder(
+    database: Database, tmp_path: Path, double: Double
+) -> None:
+    web = app_with(database, tmp_path, double, limits_folder="1000")
+    browser, _ = connected(web, double)
+    worksheet = sheet(browser)
+    double.tell(put={"/a.csv": "x" * 1001})
+    answer = browser.post("/dropbox/fetch", data={"path": "/a.csv", "worksheet": worksheet})
+    assert answer.status_code == 409
+    assert browser.get(f"/w/{worksheet}/files").get_json()["used"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "parts"),
+    [
+        ("# A title\n\nSome *text*.\n\n```sage\n1 + 1\n```\n\nMore.", "A title",
+         [("markdown", "Some *text*."), ("code", "1 + 1"), ("markdown", "More.")]),
+        ("````python\n```\nx\n````", "name", [("code", "```\nx")]),
+        ("```\nplain\n# no title\n```", "name", [("markdown", "```\nplain\n# no title\n```")]),
+        ("~~~{python}\nopen", "name", [("code", "open")]),
+        ("", "name", []),
+    ],
+)  # fmt: skip
+def test_markdown_is_read(text: str, title: str, parts: list[tuple[str, str]]) -> None:
+    found = markdown.read(text, "name")
+    assert found.title == title
+    assert [(part.kind, part.code) for part in found.parts] == parts
+
+
+def test_markdown_that_was_written_is_read_again() -> None:
+    parts = (Part("markdown", "## Part\n\ntext"), Part("code", "print('```')"), Part("code", "2"))
+    found = markdown.read(markdown.write(Manuscript("T", parts)), "")
+    assert found == Manuscript("T", parts)
+
+
+# --- In a browser ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(running: Double) -> Iterator[RunningSite]:
+    """A whole site that has an app at that Dropbox."""
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        host.missing("Sage (.venv-sage)")
+    with host.short_folder() as folder:
+        site = supervised(
+            folder, providers_dropbox_id=APP, providers_dropbox_secret=SECRET,
+            providers_dropbox_issuer=running.address,
+        )  # fmt: skip
+        site.start()
+        yield site
+        site.stop()
+
+
+def test_in_a_browser_a_worksheet_and_a_file_are_saved_and_opened(
+    whole: RunningSite, browser: Browser, double: Double
+) -> None:
+    with typing.signed_in(browser, whole) as context:
+        tab = typing.new_worksheet(context, whole)
+        tab.get_by_role("textbox", name="Title").fill("Primes")
+        place = typing.run(tab, 1, "open('p.txt', 'w').write('2 3 5'); print(6 * 7)")
+        expect(typing.finished(place)).to_contain_text("42")
+        expect(tab.locator("#saved")).to_have_text("saved")
+        choose(tab, "Save to Dropbox")
+        tab.get_by_role("button", name="Connect Dropbox").click()
+        connect(tab)
+        tab.go_back()
+        tab.goto(f"http://127.0.0.1:{whole.port}/")
+        expect(typing.editor(tab, 1)).to_be_visible()
+        choose(tab, "Save to Dropbox")
+        expect(tab.get_by_text("Saved to your Dropbox as /Primes.ipynb.")).to_be_visible()
+        choose(tab, "Files")
+        tab.get_by_role("button", name="Save p.txt to Dropbox").click()
+        expect(tab.get_by_text("Saved to your Dropbox as /Primes/p.txt.")).to_be_visible()
+        assert double.files["/Primes/p.txt"] == b"2 3 5"
+        check_page(tab, whole)
+        tab.get_by_role("button", name="Open Primes.ipynb as a worksheet").click()
+        expect(typing.editor(tab, 1)).to_contain_text("6 * 7")
+        expect(typing.output(tab, 1)).to_contain_text("42")
+
+
+def choose(tab: Tab, name: str) -> None:
+    """In the worksheet's menu."""
+    tab.get_by_role("button", name="Worksheet menu").click()
+    tab.get_by_role("menu").get_by_text(name, exact=True).click()
+
+
+def connect(tab: Tab) -> None:
+    tab.get_by_role("button", name="Connect Dropbox").click()
+    tab.get_by_role("button", name="Allow").click()
+    expect(tab.get_by_text("Ada Lövelace")).to_be_visible()
+
+
+def check_page(tab: Tab, site: RunningSite) -> None:
+    """At phone width, in light and dark."""
+    tab.goto(f"http://127.0.0.1:{site.port}/dropbox")
+    tab.set_viewport_size({"width": 360, "height": 740})
+    expect(tab.get_by_role("link", name="Primes/")).to_be_visible()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    for scheme in SCHEMES:
+        tab.emulate_media(color_scheme=scheme)
+        test_axe.check(tab)

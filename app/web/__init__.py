@@ -41,6 +41,8 @@ from app.web.agents import browser_name
 from app.web.classes import Classes
 from app.web.cookies import Cookies
 from app.web.dropbox import DropboxPages
+from app.web.dropbox_access import Connections
+from app.web.dropbox_transfers import DropboxTransfers
 from app.web.files import Files
 from app.web.forwarded import Forwarded
 from app.web.handouts import Handouts
@@ -108,7 +110,6 @@ def create_app(
     history.register(app, database=database, delivery=delivery)
     sign_in.register(app)
     sign_in_with.register(app)
-    DropboxPages(settings=settings, database=database).register(app)
     Classes(
         database=database,
         codes=codes,
@@ -129,7 +130,14 @@ def create_app(
     Invitations(settings=settings, database=database).register(app)
     ActiveSessions(database=database, sessions=sessions).register(app)
     audit_log.register(app, database=database)
-    Files(database=database, sessions=sessions, settings=settings).register(app)
+    files = Files(database=database, sessions=sessions, settings=settings)
+    files.register(app)
+    connections = Connections(app=settings.providers.get("dropbox"), database=database)
+    dropbox = DropboxPages(settings=settings, database=database, connections=connections)
+    dropbox.register(app)
+    DropboxTransfers(
+        database=database, sessions=sessions, connections=connections, pages=dropbox, files=files
+    ).register(app)
     service.register(app, evaluations=evaluations, settings=settings.service)
     status.register(app, snapshot=snapshot, course=course)
     suspects.register(app, database=database, sessions=sessions)

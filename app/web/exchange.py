@@ -20,6 +20,7 @@ from app.worksheets import BadCell
 LARGEST = 64 << 20  # bytes of a file
 READERS: dict[str, Callable[[str, str], Manuscript]] = {
     ".ipynb": notebooks.read, ".sagews": sagews.read, ".sage": scripts.read, ".py": scripts.read,
+    ".md": markdown.read,
 }  # fmt: skip
 WRITERS: dict[str, tuple[Callable[[Manuscript], str], str]] = {
     "ipynb": (notebooks.write, "application/x-ipynb+json"),
@@ -68,14 +69,19 @@ def _given() -> Manuscript:
     file = flask.request.files.get("file")
     if file is None or not file.filename:
         raise NoManuscript(_("Choose a file first."))
-    path = PurePath(file.filename)
+    return manuscript_of(file.filename, file.read())
+
+
+def manuscript_of(name: str, data: bytes) -> Manuscript:
+    """What a file is, by its name. Raises NoManuscript."""
+    path = PurePath(name)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(READERS)
         words = _("%(name)s: only %(kinds)s can be imported.", name=path.name, kinds=known)
         raise NoManuscript(words)
     try:
-        text = file.read().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NoManuscript(_("%(name)s is no text in UTF-8.", name=path.name)) from None
     return reader(text, path.stem)

@@ -68,18 +68,27 @@ class Files:
     def file(self, worksheet: uuid.UUID, path: str) -> ResponseReturnValue:
         with self._database.reading() as cursor:
             _permission(cursor, worksheet)
-            server = self._sessions.live_server(cursor, str(worksheet))
-            kept = folders.find(cursor, str(worksheet), path)
         try:
-            download = self._sessions.download(str(worksheet), server, path)
-            return _attached(path, download.pieces(), download.size)
+            pieces, size = self.content(str(worksheet), path)
         except NoFile as error:
-            if kept is None:
-                flask.abort(404, said(error))
+            flask.abort(404, said(error))
         except NodeDown as error:
+            flask.abort(502, _("The Sage server can't be reached (%(why)s).", why=error))
+        return _attached(path, pieces, size)
+
+    def content(self, worksheet: str, path: str) -> tuple[Iterator[bytes], int]:
+        """A file as it is now, and its size in bytes. Raises NoFile, NodeDown, also while it is
+        read."""
+        with self._database.reading() as cursor:
+            server = self._sessions.live_server(cursor, worksheet)
+            kept = folders.find(cursor, worksheet, path)
+        try:
+            download = self._sessions.download(worksheet, server, path)
+            return download.pieces(), download.size
+        except (NoFile, NodeDown):
             if kept is None:
-                flask.abort(502, _("The Sage server can't be reached (%(why)s).", why=error))
-        return _attached(path, self._pieces(kept.id), kept.size)
+                raise
+        return self._pieces(kept.id), kept.size
 
     def _pieces(self, file: str) -> Iterator[bytes]:
         start = 0
@@ -161,8 +170,12 @@ class Files:
         except FolderError as error:
             flask.abort(409, said(error))
 
-    def _limit(self, cursor: Cursor, permission: Permission) -> int:
+    def limit(self, permission: Permission) -> int:
         """Bytes that a folder of the worksheet's owner may have."""
+        with self._database.reading() as cursor:
+            return self._limit(cursor, permission)
+
+    def _limit(self, cursor: Cursor, permission: Permission) -> int:
         usual = self._settings.limits_of(permission.kind)
         return limits.of_person(cursor, usual, permission.account).folder
 

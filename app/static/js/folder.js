@@ -1,6 +1,7 @@
 // The panel with the worksheet's files: dropped, pasted or chosen they are uploaded.
 
 import { element } from "./dom.js"
+import * as dropbox from "./dropbox.js"
 import { Upload } from "./upload.js"
 import { amount } from "./usage.js"
 import { Unit } from "./wire.js"
@@ -17,6 +18,7 @@ export class Folder {
   #room
   #uploads
   #problem
+  #said
   #chooser
   #timer = 0
 
@@ -30,6 +32,7 @@ export class Folder {
     this.#meter = panel.querySelector("meter")
     this.#room = panel.querySelector(".room")
     this.#problem = panel.querySelector("[role=alert]")
+    this.#said = panel.querySelector("[role=status]")
     this.#chooser = panel.querySelector("input[type=file]")
     panel.querySelector(".close").onclick = () => this.toggle()
     panel.querySelector(".choose").onclick = () => this.#chooser.click()
@@ -138,8 +141,21 @@ export class Folder {
     return element("li", {},
       element("a", { href, text: path, title: t("Download; changed {time}", { time }) }),
       element("small", { text: amount(size, Unit.BYTES) }),
+      ...dropbox.isThere() ? [does(t("To Dropbox"), t("Save {path} to Dropbox", { path }), () => this.#saveToDropbox(path))] : [],
       does(t("Rename"), t("Rename {path}", { path }), () => this.#rename(path)),
       does(t("Delete"), t("Delete {path}", { path }), () => this.#delete(path)))
+  }
+
+  async #saveToDropbox(path) {
+    this.#tell("")
+    const bar = element("progress", { max: 1, "aria-label": t("Saving {path} to Dropbox", { path }) })
+    const line = element("li", {}, element("span", { text: path }), bar)
+    this.#uploads.append(line)
+    const { said, problem } = await dropbox.save(this.#base, path, share => {
+      if (share !== null) bar.value = share
+    })
+    line.remove()
+    this.#tell(problem ?? "", said)
   }
 
   #rename(path) {
@@ -163,7 +179,8 @@ export class Folder {
     this.refresh()
   }
 
-  #tell(text) {
-    this.#problem.textContent = text
+  #tell(problem, said = "") {
+    this.#problem.textContent = problem
+    this.#said.textContent = said
   }
 }

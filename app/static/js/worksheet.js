@@ -5,6 +5,7 @@ import { Cell } from "./cell.js"
 import { Cells } from "./cells.js"
 import { element } from "./dom.js"
 import { Drafts, REST } from "./drafts.js"
+import * as dropbox from "./dropbox.js"
 import { Find } from "./find.js"
 import { Folder } from "./folder.js"
 import { Guide } from "./guide.js"
@@ -559,6 +560,7 @@ class Worksheet {
         : { text: t("Show as a command line"), href: `/w/${this.#id}/console` },
       { text: t("History"), href: `/w/${this.#id}/history` },
       { text: t("Share …"), href: `/w/${this.#id}/share` },
+      ...dropbox.isThere() ? [{ text: t("Save to Dropbox"), does: () => this.#saveToDropbox() }] : [],
       { text: t("Print, or save as PDF"), does: () => print() },
       { text: t("Export as notebook (.ipynb)"), href: `/w/${this.#id}/export.ipynb` },
       { text: t("Export as web page (.html)"), href: `/w/${this.#id}/export.html` },
@@ -567,6 +569,16 @@ class Worksheet {
       { text: t("All worksheets"), href: "/worksheets" },
       { text: t("Keyboard help"), keys: "H", does: () => this.#page.help.showModal() },
     ]
+  }
+
+  async #saveToDropbox() {
+    const progress = share => this.#notice("dropbox", share === null
+      ? t("Saving to Dropbox …")
+      : t("Saving to Dropbox: {percent} %", { percent: Math.floor(100 * share) }))
+    progress(null)
+    const { said, problem, connect } = await dropbox.save(`/w/${this.#id}`, "", progress)
+    if (connect) this.#notice("dropbox", problem, t("Connect Dropbox"), () => location.assign("/dropbox"))
+    else this.#notice("dropbox", said ?? problem, t("Dismiss"), () => this.#notice("dropbox", ""))
   }
 
   /** A permalink: the code, and what its controls are set to, for whoever opens it. */
