@@ -66,8 +66,11 @@ def is_newcomer(cursor: Cursor, account: str) -> bool:
     return bool((cursor.fetchone() or (False,))[0])
 
 
-def command_line(cursor: Cursor, account: str) -> str:
-    """The worksheet in which this account's command line goes on; it is made if there is none."""
+def command_line(cursor: Cursor, account: str, title: str) -> str:
+    """The worksheet in which this account's command line goes on.
+
+    If there is none it is made, with `title`.
+    """
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('console'), hashtext(%s))", (account,))
     cursor.execute(
         "SELECT id::text FROM worksheets WHERE account = %s AND deleted IS NULL"
@@ -77,7 +80,7 @@ def command_line(cursor: Cursor, account: str) -> str:
     row = cursor.fetchone()
     if row is not None:
         return str(row[0])
-    made = create(cursor, account, "Command line")
+    made = create(cursor, account, title)
     cursor.execute("UPDATE worksheets SET metadata = %s WHERE id = %s", (COMMAND_LINE, made))
     return made
 

@@ -43,13 +43,13 @@ table { border-collapse: collapse } td, th { padding: .2rem .6rem; border: 1px s
 """
 
 
-def write(manuscript: Manuscript, *, foot: str = "") -> str:
-    """`foot`: HTML of ours at the end."""
+def write(manuscript: Manuscript, *, foot: str = "", language: str = "en") -> str:
+    """`foot`: HTML of ours at the end, in `language`."""
     title = html.escape(manuscript.title)
     style = STYLE + CODE_STYLE
     body = "\n".join(block for part in manuscript.parts for block in _blocks(part))
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n"

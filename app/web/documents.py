@@ -36,7 +36,8 @@ def register(app: flask.Flask, *, database: Database) -> None:
         """The worksheet that was changed last, or a new one."""
         with database.transaction() as cursor:
             account = flask.g.account
-            found = documents.latest(cursor, account) or documents.create(cursor, account)
+            found = documents.latest(cursor, account)
+            found = found or documents.create(cursor, account, _("Untitled"))
         return flask.redirect(flask.url_for("worksheet", worksheet=found))
 
     @app.get("/worksheets")
@@ -54,14 +55,14 @@ def register(app: flask.Flask, *, database: Database) -> None:
     @app.post("/worksheets")
     def new_worksheet() -> Response:
         with database.transaction() as cursor:
-            made = documents.create(cursor, flask.g.account)
+            made = documents.create(cursor, flask.g.account, _("Untitled"))
         return flask.redirect(flask.url_for("worksheet", worksheet=made), 303)
 
     @app.get("/console")
     def console() -> Response:
         """The worksheet of the command line, shown as one."""
         with database.transaction() as cursor:
-            found = documents.command_line(cursor, flask.g.account)
+            found = documents.command_line(cursor, flask.g.account, _("Command line"))
         return flask.redirect(flask.url_for("worksheet_console", worksheet=found))
 
     for path, endpoint, template in PAGES:
@@ -131,7 +132,8 @@ def _just_trashed(cursor: Cursor) -> tuple[str, str] | None:
 def _rename(cursor: Cursor, worksheet: str, permission: Permission) -> str:
     if not permission.writes:
         flask.abort(403, _("You may read this worksheet, but not rename it."))
-    documents.rename(cursor, worksheet, flask.request.form.get("title", ""))
+    title = flask.request.form.get("title", "").strip() or _("Untitled")
+    documents.rename(cursor, worksheet, title)
     return _list()
 
 

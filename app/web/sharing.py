@@ -18,7 +18,7 @@ from app import exchange, permissions, roles, shares, standalone
 from app.db import Database
 from app.permissions import Permission
 from app.shares import Published, TooMany
-from app.web.languages import _, said
+from app.web.languages import _, current, day, said
 from app.worksheets import BadCell
 
 POLICY = (
@@ -26,8 +26,8 @@ POLICY = (
 )
 DAYS = {"": None, "1": 1.0, "7": 7.0, "30": 30.0, "365": 365.0}  # that a link may be good for
 FOOT = Markup(
-    '<footer><p><small>Shared by {by}{when}, from {site}.</small></p>'
-    '<form method="post" action="/p/{key}/copy"><button>Open a copy</button></form></footer>'
+    '<footer dir="{direction}"><p><small>{says}</small></p>'
+    '<form method="post" action="/p/{key}/copy"><button>{copy}</button></form></footer>'
 )
 
 
@@ -70,9 +70,12 @@ def register(app: flask.Flask, *, database: Database, title: str) -> None:
     def published(key: str) -> flask.Response:
         with database.reading() as cursor:
             found = _published(cursor, key)
-        when = "" if found.live else f" as of {found.created:%-d %B %Y}"
-        foot = FOOT.format(by=found.by, when=when, site=title, key=key)
-        response = flask.Response(standalone.write(found.manuscript, foot=foot))
+        foot = FOOT.format(
+            direction=current().direction, says=_origin(found, title), key=key,
+            copy=_("Open a copy"),
+        )  # fmt: skip
+        page = standalone.write(found.manuscript, foot=foot, language=current().tag)
+        response = flask.Response(page)
         response.headers["Content-Security-Policy"] = POLICY
         # The address is the secret. Without any referrer the form's own origin would be hidden, too
         response.headers["Referrer-Policy"] = "same-origin"
@@ -100,6 +103,14 @@ def _owned(cursor: Cursor, worksheet: uuid.UUID) -> Permission:
     if not permission.owns:
         flask.abort(403, _("Only its owner may share a worksheet."))
     return permission
+
+
+def _origin(found: Published, site: str) -> str:
+    """Whose it is, and of when if that says something."""
+    if found.live:
+        return _("Shared by %(name)s, from %(site)s.", name=found.by, site=site)
+    when = day(found.created)
+    return _("Shared by %(name)s as of %(day)s, from %(site)s.", name=found.by, day=when, site=site)
 
 
 def _published(cursor: Cursor, key: str) -> Published:

@@ -94,7 +94,7 @@ export class Guide {
   }
 
   #subject({ title, examples }, open) {
-    const made = element("details", { open }, element("summary", { text: title }))
+    const made = element("details", { open }, element("summary", { text: title, lang: "en" }))
     const fill = () => made.childElementCount > 1 || made.append(...examples.map(each => this.#example(each)))
     if (open) fill()
     made.addEventListener("toggle", fill)
@@ -104,10 +104,10 @@ export class Guide {
   #example({ title, text, code }) {
     const does = (text, name, act) => element("button", { type: "button", text, "aria-label": name, onclick: () => act(code) })
     const { insert, run } = this.#handlers
-    return element("article", { "aria-label": title },
+    return element("article", { "aria-label": title, lang: "en" },
       element("h3", { text: title }), rendered(text),
       element("pre", { text: code, tabIndex: 0 }),
-      element("p", {}, does(t("Insert"), t("Insert “{title}”", { title }), insert), " ", does(t("Run"), t("Run “{title}”", { title }), run)))
+      element("p", { lang: document.documentElement.lang }, does(t("Insert"), t("Insert “{title}”", { title }), insert), " ", does(t("Run"), t("Run “{title}”", { title }), run)))
   }
 }
 

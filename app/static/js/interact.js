@@ -134,7 +134,7 @@ class Interact {
       reply: text => handlers.reply(text),
       ended: (number, value) => this.#shown(number, value),
     })
-    this.element = element("div", { class: "interact", role: "group", "aria-label": "Interactive" },
+    this.element = element("div", { class: "interact", role: "group", "aria-label": t("Interactive") },
       ...arranged(message, this.#controls, this.#manual && this.#button, element("div", { class: "interact-output" }, this.#note, this.#place)))
   }
 
