@@ -39,6 +39,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "enable_person": ADMINISTRATORS,
     "sign_out_person": ADMINISTRATORS,
     "make_password_link": ADMINISTRATORS,
+    "raise_limit": ADMINISTRATORS,
+    "take_back_limit": ADMINISTRATORS,
     "delete_person": ADMINISTRATORS,
     "invitations": ADMINISTRATORS,
     "make_invitation": ADMINISTRATORS,

@@ -160,6 +160,7 @@ ACTS = {
     "sign-out": {},
     "password-link": {},
     "delete": {"name": "Subject"},
+    "limits": {"limit": "memory", "value": "900 GiB", "lasting": "3d", "reason": "A thesis"},
 }  # fmt: skip
 
 
@@ -241,6 +242,39 @@ def test_a_link_for_another_password_is_shown_once(web: WebApp) -> None:
     assert link not in client.get(address(account)).text
     _, guest = web.person("guest")
     assert client.post(address(guest, "password-link")).status_code == 403
+
+
+def test_limits_are_raised_shown_and_taken_back(web: WebApp) -> None:
+    client, _ = web.person("administrator", "Ada")
+    theirs, account = web.person("member", "Emmy")
+    form = {"limit": "sessions", "value": "77", "lasting": "2h", "reason": "An exam"}
+    assert client.post(address(account, "limits"), data=form).status_code == 303
+    for shown in (client.get(address(account)).text, theirs.get("/account").text):
+        assert ">77<" in shown
+        assert ": An exam" in shown
+    assert client.post(address(account, "limits/sessions/take-back")).status_code == 303
+    assert ">77<" not in client.get(address(account)).text
+    assert client.post(address(account, "limits/sessions/take-back")).status_code == 404
+    assert [line[:3] for line in lines(web)] == [
+        ("Ada", "raised a limit of", "Emmy"), ("Ada", "took back a raised limit of", "Emmy"),
+    ]  # fmt: skip
+    _, owner = web.person("owner")
+    assert client.post(address(owner, "limits/sessions/take-back")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"limit": "beer"}, {"value": "much"}, {"value": "1"}, {"lasting": "ever"}, {"reason": " "}],
+)
+def test_what_can_t_be_raised_is_told_and_kept(web: WebApp, wrong: dict[str, str]) -> None:
+    client, _ = web.person("owner")
+    _, account = web.person("member")
+    form = {"limit": "memory", "value": "900 GiB", "lasting": "3d", "reason": "A thesis"} | wrong
+    answer = client.post(address(account, "limits"), data=form)
+    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+    for name in ("value", "lasting", "reason"):
+        assert f'name="{name}" value="{form[name]}"' in answer.text
+    assert lines(web) == []
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_who_is_disabled_is_told_why_and_their_busy_session_ends(
     assert session["id"] in journals
     tab = context.new_page()
     tab.goto(address(site, f"/administration/people/{account(site, name)['id']}"))
-    tab.get_by_label("Why; this person is told").fill("The password was shared.")
+    tab.get_by_label("Why this person is kept out").fill("The password was shared.")
     tab.get_by_role("button", name="Keep this person out").click()
     expect(tab.get_by_text("Disabled on")).to_contain_text("The password was shared.")
     expect(theirs.locator("#status")).to_contain_text(

@@ -14,8 +14,9 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, identities, live_sessions, people, roles, takeout
+from app import accounts, audit, identities, limits, live_sessions, people, roles, takeout
 from app.db import Database
+from app.limits import BadRaise
 from app.people import Person
 from app.settings import Settings
 from app.web.active_sessions import LONGEST_REASON, governs
@@ -54,14 +55,17 @@ class Administration:
         app.add_url_rule("/administration", view_func=self.administration)
         app.add_url_rule(one, view_func=self.person)
         app.add_url_rule(f"{one}/export", view_func=self.export_person)
-        for path, act in {
+        acts: dict[str, Callable[..., ResponseReturnValue]] = {
             "role": self.change_role,
             "disable": self.disable_person,
             "enable": self.enable_person,
             "sign-out": self.sign_out_person,
             "password-link": self.make_password_link,
             "delete": self.delete_person,
-        }.items():
+            "limits": self.raise_limit,
+            "limits/<name>/take-back": self.take_back_limit,
+        }
+        for path, act in acts.items():
             app.add_url_rule(f"{one}/{path}", view_func=act, methods=["POST"])
 
     def administration(self) -> str:
@@ -150,6 +154,29 @@ class Administration:
             self._note(cursor, "made a password link", person)
         return self._page(account, link=self._site() + flask.url_for("new_password", token=token))
 
+    def raise_limit(self, account: uuid.UUID) -> ResponseReturnValue:
+        """For a time, as they are shown on their page "Account"."""
+        asked = {name: flask.request.form.get(name, "")
+                 for name in ("limit", "value", "lasting", "reason")}  # fmt: skip
+        try:
+            with self._database.transaction() as cursor:
+                person = self._governed(cursor, account)
+                limits.raise_limit(
+                    cursor, person.id, asked["limit"], asked["value"], lasting=asked["lasting"],
+                    reason=asked["reason"], actor=flask.g.account,
+                    usual=self._settings.limits_of(person.role),
+                )  # fmt: skip
+        except BadRaise as error:
+            return self._page(account, error=str(error), asked=asked), 400
+        return _back(person)
+
+    def take_back_limit(self, account: uuid.UUID, name: str) -> ResponseReturnValue:
+        with self._database.transaction() as cursor:
+            person = self._governed(cursor, account)
+            if not limits.take_back(cursor, person.id, name, actor=flask.g.account):
+                flask.abort(404, _("That limit is not raised any more."))
+        return _back(person)
+
     def delete_person(self, account: uuid.UUID) -> ResponseReturnValue:
         """With all their data, for ever; sessions end when their servers hear of it."""
         typed = " ".join(flask.request.form.get("name", "").split())
@@ -165,9 +192,14 @@ class Administration:
         self._check_pages()
         return redirect("/administration")
 
-    def _page(self, account: uuid.UUID, error: str = "", link: str = "") -> str:
+    def _page(
+        self, account: uuid.UUID, error: str = "", link: str = "",
+        asked: dict[str, str] | None = None,
+    ) -> str:  # fmt: skip
+        """`asked`: for a raise of a limit that can't be."""
         with self._database.reading() as cursor:
             person = _person(cursor, account)
+            usual = self._settings.limits_of(person.role)
             return flask.render_template(
                 "person.html",
                 person=person,
@@ -175,6 +207,10 @@ class Administration:
                 sign_ins=accounts.sign_ins(cursor, person.id),
                 linked=identities.of(cursor, person.id),
                 entries=audit.entries(cursor, account=person.id, limit=LATELY),
+                limits=limits.lines_of(usual, limits.raised(cursor, person.id)),
+                usual=usual,
+                runs=limits.runs_within_an_hour(cursor, person.id),
+                asked=asked or {},
                 sessions=live_sessions.listed(cursor, account=person.id),
                 governs=roles.may_govern(flask.g.kind, person.role),
                 may_end=governs,
