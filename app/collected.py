@@ -7,15 +7,20 @@ steps, each copy is collected once. Every function takes a cursor (of `app.db.Da
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
 from app import audit, exchange, notebooks
+from app.manuscript import Manuscript, Part
 
 SETTLE = 3.0  # seconds after a deadline, for output from before it to come to the database
 CLOCK = "deadline"  # who collects, in the audit log
+LOST = "*The output of these cells could not be collected.*"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,15 @@ def collect_due(cursor: Cursor) -> bool:
 
 
 def collect_now(cursor: Cursor, handout: str) -> bool:
-    """Collect a copy, as it is, of a handout that a teacher wants back; whether there was one."""
+    """Collect a copy of a handout that a teacher wants back; whether there was one.
+
+    As it is; but if its deadline has just passed, as it was then.
+    """
     cursor.execute(
         """
-        SELECT handouts.id::text, handed_copies.account::text, worksheet::text, now()
+        SELECT handouts.id::text, handed_copies.account::text, worksheet::text,
+               CASE WHEN handouts.collected IS NULL AND deadline BETWEEN made AND now()
+                    THEN deadline ELSE now() END
         FROM handed_copies JOIN handouts ON handouts.id = handout
              JOIN class_members ON class_members.class = handouts.class
                                 AND class_members.account = handed_copies.account
@@ -130,12 +140,22 @@ def _collect(
     cursor.execute("SELECT title FROM worksheets WHERE id = %s", (worksheet,))
     if row := cursor.fetchone():
         assert worksheet
-        notebook = notebooks.write(exchange.export(cursor, worksheet, row[0], as_of))
+        notebook = _written(exchange.export(cursor, worksheet, row[0], as_of))
     cursor.execute(
         "UPDATE handed_copies SET collected = now(), as_of = %s, notebook = %s"
         " WHERE handout = %s AND account = %s",
         (as_of, notebook, handout, account),
     )
+
+
+def _written(manuscript: Manuscript) -> str:
+    """As a notebook; without output if that is none, whatever a session has sent."""
+    try:
+        return notebooks.write(manuscript)
+    except Exception:  # nobody's output may keep others from being collected
+        log.exception("%s: output can't be collected", manuscript.title)
+    bare = [replace(part, frames=(), metadata={}) for part in manuscript.parts]
+    return notebooks.write(Manuscript(manuscript.title, (Part("markdown", LOST), *bare)))
 
 
 def finish_due(cursor: Cursor) -> Finished | None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
+from psycopg2.errors import UndefinedTable
 
 from app import collected, handouts
 from app.db import Database, Unavailable
@@ -90,16 +92,26 @@ class Rounds:
 
     def _run(self) -> None:
         while True:
-            wait = INTERVAL
-            try:
-                self.give()
-                self.collect()
-                with self._database.reading() as cursor:
-                    due = collected.seconds_to_next(cursor)
-                wait = INTERVAL if due is None else min(INTERVAL, max(SOON, due))
-            except Unavailable as error:
-                log.debug("classes are looked at again later: %s", error)
-            except Exception:  # one that can't be given or collected must not end the rounds
-                log.exception("a round of classes failed; again later")
-            self._wanted.wait(wait)
+            waits = [self._try(step) for step in (self._give, self._collect)]
+            self._wanted.wait(min(waits))
             self._wanted.clear()
+
+    def _try(self, step: Callable[[], float]) -> float:
+        """Take a step; seconds until the next one, at most."""
+        try:
+            return step()
+        except (Unavailable, UndefinedTable) as error:  # it is away, or about to be migrated
+            log.debug("classes are looked at again later: %s", error)
+        except Exception:  # what can't be given or collected must not end the rounds
+            log.exception("a round of classes failed; again later")
+        return INTERVAL
+
+    def _give(self) -> float:
+        self.give()
+        return INTERVAL
+
+    def _collect(self) -> float:
+        self.collect()
+        with self._database.reading() as cursor:
+            due = collected.seconds_to_next(cursor)
+        return INTERVAL if due is None else max(SOON, due)

@@ -42,7 +42,7 @@ from app.db import Database
 from app.manuscript import Manuscript, Part
 from app.rounds import Rounds
 from app.transcripts import Transcript
-from app.wire.messages_pb2 import Finished, Frame, Queued, Stream
+from app.wire.messages_pb2 import Bundle, Finished, Frame, Queued, Stream
 from app.words import Words
 from supervisor.postgresql import database_url
 from tests.web_app import WebApp
@@ -454,6 +454,34 @@ def test_a_teacher_collects_at_once_and_again_who_came_later(school: School) -> 
     assert copies["Ada"].collected == first
     assert "too late" not in school.kept(handout, "Ada")
     assert "ran done" in school.kept(handout, "Ada")
+
+
+def test_output_that_is_none_keeps_nobody_from_being_collected(school: School) -> None:
+    handout = school.hand_out(in_days(1))
+    worksheet = school.copies(handout)["Ada"].worksheet
+    broken = Bundle(parts=[Bundle.Part(type="application/json", data=b"{")])
+    with school.web.database.transaction() as cursor:
+        cell = worksheets.load(cursor, worksheet, "").cells[-1].id
+        queued = Frame(queued=Queued(cell=cell, code="1+1", worksheet=worksheet))
+        said = [Transcript(cell, "1+1", (queued, Frame(bundle=broken)))]
+        account = school.ids["Ada"]
+        transcripts.write(cursor, worksheet, account, said, {cell: cell}, language="", reason="")
+    school.wait(days=2)
+    assert school.web.rounds.collect() == 3
+    kept = notebooks.read(school.kept(handout, "Ada"), "")
+    assert [part.code for part in kept.parts] == [collected.LOST, "# Rings", "1+1"]
+    assert "shown before" in school.kept(handout, "Emmy")
+
+
+def test_collecting_just_after_the_deadline_takes_what_was_there_then(school: School) -> None:
+    handout = school.hand_out(in_days(1))
+    worksheet = school.copies(handout)["Ada"].worksheet
+    school.type(worksheet, "before")
+    school.set_deadline_to_now()
+    school.type(worksheet, "after")
+    school.teacher.post(f"{handout}/collect")
+    assert "before" in school.kept(handout, "Ada")
+    assert "after" not in school.kept(handout, "Ada")
 
 
 def test_who_has_left_is_not_collected_from_but_what_was_stays(school: School) -> None:
