@@ -21,6 +21,7 @@ from gevent.event import Event
 
 from app import (
     accounts,
+    class_commands,
     commands,
     layout,
     limit_commands,
@@ -592,6 +593,7 @@ for command in (
     *people_commands.commands(_site_of_operator),
     *session_commands.all_commands(_site_of_operator),
     *limit_commands.commands(_site_of_operator),
+    *class_commands.commands(_site_of_operator),
 ):
     main.add_command(command)
 

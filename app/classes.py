@@ -52,6 +52,18 @@ class Class:
     attends: bool  # the person does
     governs: bool  # the person does what its teachers may, as one of them or as administrator
 
+    def as_json(self) -> dict[str, Any]:
+        """What it is to everybody."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "teachers": self.teachers,
+            "students": self.students,
+            "zone": self.zone,
+            "created": self.created.isoformat(),
+            "archived": self.archived.isoformat() if self.archived else None,
+        }
+
 
 @dataclass(frozen=True)
 class Student:
