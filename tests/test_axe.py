@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, StorageState, expect
 from playwright.sync_api import Page as Tab
 
 from tests.browser import PATIENCE, editor, finished, new_worksheet, output
+from tests.classroom import Classroom
 from tests.running_site import RunningSite
 
 CELLS = (
@@ -65,6 +66,23 @@ def test_the_page_of_a_person(view: BrowserContext, site: RunningSite) -> None:
     tab.get_by_role("link", name="Owner").click()
     expect(tab.get_by_role("heading", name="Owner")).to_be_visible()
     check(tab)
+
+
+def test_classes(view: BrowserContext, site: RunningSite) -> None:
+    room = Classroom(site)
+    tab = view.new_page()
+    for path in ("/classes", room.path, room.handout, room.copy):
+        tab.goto(address(site, path))
+        expect(tab.get_by_role("heading", level=1)).to_be_visible()
+        check(tab)
+    view.clear_cookies()
+    for cookie in room.ada.http.cookies:
+        view.add_cookies(
+            [{"name": cookie.name, "value": cookie.value or "", "url": address(site, "/")}]
+        )
+    for path in ("/classes", f"/join/{room.code}", room.path, room.copy):
+        tab.goto(address(site, path))
+        check(tab)
 
 
 def test_pages_of_strangers(browser: Browser, site: RunningSite) -> None:

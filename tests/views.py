@@ -1,10 +1,12 @@
 """`python -m tests.views`: a picture of every main view, for people to look at, in docs/views.
 
+With names behind it (`python -m tests.views class handout`), of these views alone.
 Each in light and dark, on a desktop and on a phone. Not a test: nothing is compared.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,9 @@ from playwright.sync_api import Page as Tab
 
 from app.settings import ROOT
 from tests.browser import PATIENCE, editor, finished, launched, new_worksheet, output, signed_in
+from tests.classroom import Classroom
 from tests.host import short_folder
+from tests.page_client import SignedIn
 from tests.running_site import RunningSite, supervised
 
 FOLDER = ROOT / "docs" / "views"
@@ -42,11 +46,15 @@ def main() -> None:
             site.stop()
 
 
+Views = dict[str, tuple[str, Callable[[Tab], None]]]
+
+
 def _show_all(site: RunningSite, browser: Browser) -> None:
     with signed_in(browser, site) as context:
         worksheet = _fill(new_worksheet(context, site))
         state = context.storage_state()
-    views: dict[str, tuple[str, Callable[[Tab], None]]] = {
+    room = Classroom(site)
+    views: Views = {
         "worksheet": (worksheet, _wait_computed),
         "files": (f"{worksheet}?files", lambda tab: _choose(tab, "Files")),
         "examples": (f"{worksheet}?examples", lambda tab: _choose(tab, "Examples")),
@@ -60,14 +68,33 @@ def _show_all(site: RunningSite, browser: Browser) -> None:
         "invitations": ("/administration/invitations", _nothing),
         "sessions": ("/administration/sessions", _nothing),
         "audit-log": ("/administration/audit", _nothing),
+        "classes": ("/classes", _nothing),
+        "class": (room.path, _nothing),
+        "handout": (room.handout, _nothing),
+        "collected": (room.copy, _nothing),
     }
+    of_student: Views = {"attended": (room.path, _nothing), "returned": (room.copy, _nothing)}
+    of_stranger: Views = {"sign-in": ("/sign-in", _nothing)}
+    asked = sys.argv[1:] or [*views, *of_student, *of_stranger]
     for size in SIZES:
         for scheme in ("light", "dark"):
-            with _tab(browser, state, size, scheme) as tab:
-                for name, (path, prepare) in views.items():
-                    _show(tab, site, path, prepare, FOLDER / f"{name}-{size}-{scheme}.jpg")
-            with _tab(browser, None, size, scheme) as tab:
-                _show(tab, site, "/sign-in", _nothing, FOLDER / f"sign-in-{size}-{scheme}.jpg")
+            for who, seen in (
+                (state, views), (_state(room.ada), of_student), (None, of_stranger),
+            ):  # fmt: skip
+                with _tab(browser, who, size, scheme) as tab:
+                    for name, (path, prepare) in seen.items():
+                        if name in asked:
+                            target = FOLDER / f"{name}-{size}-{scheme}.jpg"
+                            _show(tab, site, path, prepare, target)
+
+
+def _state(user: SignedIn) -> StorageState:
+    """What a browser keeps of somebody who has signed in without one."""
+    cookies = [
+        {"name": one.name, "value": one.value or "", "domain": "127.0.0.1", "path": "/"}
+        for one in user.http.cookies
+    ]
+    return {"cookies": cookies, "origins": []}  # type: ignore[typeddict-item]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import math
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import available_timezones
 
 import flask
@@ -25,6 +26,7 @@ from app.web.cookies import redirect
 from app.web.invited import Codes, NotInvited
 from app.web.languages import _, current
 
+Length = Literal["medium", "full"]
 SEATS = 1000  # that a code may have at most
 DAYS = 365.0  # that a code may be good for
 
@@ -223,15 +225,18 @@ def zones() -> list[str]:
     return [classes.UTC, *sorted(name for name in found if not name.startswith("Etc/"))]
 
 
-def in_zone(moment: datetime, zone: str) -> str:
-    """A moment as a person reads it in a time zone, which is named."""
+def in_zone(moment: datetime, zone: str, length: Length = "full") -> str:
+    """A moment as a person reads it in a time zone; "full" names the zone, "medium" does not."""
     there, locale = moment.astimezone(classes.zone_of(zone)), current().locale
-    return _(
-        "%(date)s, %(time)s (%(zone)s time)",
-        date=dates.format_date(there, "full", locale),
-        time=dates.format_time(there, "short", tzinfo=there.tzinfo, locale=locale),
-        zone=zone.replace("_", " "),
-    )
+    date = dates.format_date(there, length, locale)
+    time = dates.format_time(there, "short", tzinfo=there.tzinfo, locale=locale)
+    if length == "medium":
+        return _("%(date)s, %(time)s", date=date, time=time)
+    return _("%(date)s, %(time)s (%(zone)s time)", date=date, time=time, zone=_zone_words(zone))
+
+
+def _zone_words(zone: str) -> str:
+    return zone.replace("_", " ")
 
 
 def from_now(moment: datetime) -> str:
