@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from app import layout
+from app import layout, words
 from app import settings as settings_file
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.token import site_token
 from app.wire.messages_pb2 import Message, Order
 from app.wire.tls import client_context
@@ -230,7 +230,7 @@ def _show_text(name: str, text: bytes, *, named: bool) -> None:
 def check() -> None:
     """Say what is wrong with the settings and what is made of them, without touching what runs."""
     settings = settings_file.read()
-    problems = configuration.problems(settings)
+    problems = [*configuration.problems(settings), *_problems_of_words(settings)]
     for notice in catalog.notices(settings):
         click.secho(notice, fg="yellow")
     for problem in problems:
@@ -239,6 +239,14 @@ def check() -> None:
         sys.exit(1)
     names = ", ".join(one.name for one in catalog.whole_host(settings))
     click.echo(f"{settings.file} is good. {settings.host_name} runs: {names}")
+
+
+def _problems_of_words(settings: Settings) -> list[str]:
+    try:
+        words.of_site(settings)
+    except SettingsError as error:
+        return [str(error)]
+    return []
 
 
 @click.command()

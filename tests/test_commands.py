@@ -87,6 +87,7 @@ def test_a_good_configuration_is_called_so(run: Run) -> None:
         ({"haproxy_host": "127.0.0.1", "tls_certificate": "/nowhere.pem",
           "tls_certificate_key": "/nowhere.key"}, "/nowhere.pem: No such file"),
         ({"haproxy_host": "127.0.0.1", "haproxy_binary": "/bin/false"}, "exit code 1"),
+        ({"site_language": "tlh"}, "expected tlh.po in "),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_it_is_used(

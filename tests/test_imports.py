@@ -157,7 +157,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "monitor/": ("monitor", "app.balance", "app.settings", "app.db", "app.cache", "app.moments",
                  "app.quantities", "app.skew"),
     "supervisor/": ("supervisor", "app.assets", "app.layout", "app.listener", "app.settings",
-                    "app.quantities", "app.token", "app.watched_file", "app.wire"),
+                    "app.quantities", "app.token", "app.watched_file", "app.wire",
+                    "app.words"),
     "salvus.py": ("app", "monitor", "supervisor"),
     "gunicorn.conf.py": ("app.green", "app.settings", "salvus"),
 }

@@ -12,6 +12,9 @@ import { withoutPrompts } from "./prompts.js"
 import { difference, fromCodePoints, toCodePoints } from "./text.js"
 import { t } from "./words.js"
 
+const PHRASES = { // of CodeMirror's own
+  Completions: t("Completions"), "Selection deleted": t("Selection deleted"), "Control character": t("Control character"),
+}
 const CODE = [indentOnInput(), closeBrackets(), python(), syntaxHighlighting(classHighlighter)]
 
 export class Editor {
@@ -131,6 +134,7 @@ export class Editor {
       }),
       autocompletion({ override: [context => this.#complete(context)], activateOnTyping: false, icons: false }),
       EditorState.tabSize.of(4),
+      EditorState.phrases.of(PHRASES),
       indentUnit.of("    "),
       highlightSpecialChars(),
       yCollab(this.#shared.text, null, { undoManager: this.#shared.undo }),
