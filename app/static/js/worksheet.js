@@ -18,7 +18,6 @@ import { Others } from "./others.js"
 import { Outline } from "./outline.js"
 import { fragmentOf } from "./permalink.js"
 import { Presence } from "./presence.js"
-import { Prompt } from "./prompt.js"
 import { Questions } from "./questions.js"
 import { reasonOf } from "./refusals.js"
 import { Saving } from "./saving.js"
@@ -30,6 +29,9 @@ import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
 import { LOCALE, t, tn } from "./words.js"
+
+const find = id => document.getElementById(id)
+const { Prompt } = find("prompt") ? await import("./prompt.js") : {} // the command line page alone has one
 
 const DISABLED = "disabled: " // begins the reason for which pages of such accounts are sent away
 const KEEP_AFTER = 1000 // ms after which nothing is loaded any more
@@ -691,8 +693,6 @@ function sameTitle(typed, kept) {
   const plain = title => title.split(/\s+/).filter(Boolean).join(" ").slice(0, 200)
   return plain(typed) === plain(kept)
 }
-
-const find = id => document.getElementById(id)
 
 new Worksheet(find("sheet").dataset.worksheet, {
   sheet: find("sheet"),
