@@ -1,7 +1,7 @@
 """`python -m tests.dropbox_double PORT`: the calls of Dropbox's API that Salvus uses, at loopback.
 
 As strict as the original about what it is sent, with files in memory. What a test wants to happen
-it says at /control (see `Double` in tests/test_dropbox.py); nothing else here is not Dropbox's.
+it says at /control, by `Double`; nothing else here is not Dropbox's.
 """
 
 from __future__ import annotations
@@ -12,14 +12,26 @@ import html
 import json
 import re
 import secrets
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
+import requests
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from app import dropbox
+from app.dropbox import Tokens
+from app.settings import ROOT
+from tests.host import free_port
+
+PATIENCE = 30.0
 APP, SECRET = "salvus-app", "geheim"
 ACCOUNT = {
     "account_id": "dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc",
@@ -362,6 +374,72 @@ class Dropbox(BaseHTTPRequestHandler):
 
 def _bytes(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+class Double:
+    """The same from without: Dropbox in a process of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+
+    def tell(self, **order: Any) -> dict[str, Any]:
+        """Have something happen there; how it is there then."""
+        answer = requests.post(f"{self.address}/control", json=order, timeout=PATIENCE)
+        answer.raise_for_status()
+        return cast(dict[str, Any], answer.json())
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        found = self.tell()["files"]
+        return {path: base64.b64decode(data) for path, data in found.items()}
+
+    def consent(self, away: str, answer: str = "allow") -> str:
+        """The person answers there; where their browser is sent."""
+        sent = requests.post(
+            away, data={"answer": answer}, timeout=PATIENCE, allow_redirects=False
+        )
+        assert sent.status_code == 302, sent.text
+        return sent.headers["Location"]
+
+    def tokens(self) -> Tokens:
+        """Some that are good."""
+        away = f"{self.address}/oauth2/authorize?" + "&".join((
+            f"client_id={APP}", "response_type=code", "token_access_type=offline",
+            "code_challenge_method=S256", f"state={'s' * 30}", f"redirect_uri={self.address}",
+            f"code_challenge={create_s256_code_challenge('v')}",
+            f"scope={'+'.join(dropbox.SCOPES)}",
+        ))  # fmt: skip
+        code = parse_qs(urlsplit(self.consent(away)).query)["code"][0]
+        form = {
+            "grant_type": "authorization_code", "code": code, "code_verifier": "v",
+            "redirect_uri": self.address, "client_id": APP, "client_secret": SECRET,
+        }  # fmt: skip
+        answer = requests.post(f"{self.address}/oauth2/token", data=form, timeout=PATIENCE)
+        return dropbox.tokens_of(answer.json())
+
+    @property
+    def is_up(self) -> bool:
+        try:
+            requests.get(self.address, timeout=PATIENCE)
+        except requests.ConnectionError:
+            return False
+        return True
+
+
+@contextmanager
+def started() -> Iterator[Double]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.dropbox_double", str(port)]
+    with subprocess.Popen(command, cwd=ROOT) as server:
+        try:
+            double, deadline = Double(port), time.monotonic() + PATIENCE
+            while not double.is_up:
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield double
+        finally:
+            server.terminate()
 
 
 if __name__ == "__main__":

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-import gevent
 import pytest
-import requests
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Tab
@@ -31,8 +25,8 @@ from app.dropbox_accounts import Seal
 from app.manuscript import Manuscript, Part
 from app.settings import ROOT
 from tests import browser as typing
-from tests import host, test_axe
-from tests.dropbox_double import APP, PAGE, SECRET
+from tests import dropbox_double, host, test_axe
+from tests.dropbox_double import APP, PAGE, SECRET, Double
 from tests.host import free_port, silent_server
 from tests.running_site import RunningSite, supervised
 from tests.web_app import WebApp
@@ -42,70 +36,10 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 AWAY = re.compile(r'content="0;url=([^"]+)"')
 
 
-class Double:
-    """Dropbox, in a process of its own."""
-
-    def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}"
-
-    def tell(self, **order: Any) -> dict[str, Any]:
-        """Have something happen there; how it is there then."""
-        answer = requests.post(f"{self.address}/control", json=order, timeout=PATIENCE)
-        answer.raise_for_status()
-        return cast(dict[str, Any], answer.json())
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        found = self.tell()["files"]
-        return {path: base64.b64decode(data) for path, data in found.items()}
-
-    def consent(self, away: str, answer: str = "allow") -> str:
-        """The person answers there; where their browser is sent."""
-        sent = requests.post(
-            away, data={"answer": answer}, timeout=PATIENCE, allow_redirects=False
-        )
-        assert sent.status_code == 302, sent.text
-        return sent.headers["Location"]
-
-    def tokens(self) -> Tokens:
-        """Some that are good."""
-        away = f"{self.address}/oauth2/authorize?" + "&".join((
-            f"client_id={APP}", "response_type=code", "token_access_type=offline",
-            "code_challenge_method=S256", f"state={'s' * 30}", f"redirect_uri={self.address}",
-            f"code_challenge={create_s256_code_challenge('v')}",
-            f"scope={'+'.join(dropbox.SCOPES)}",
-        ))  # fmt: skip
-        code = parse_qs(urlsplit(self.consent(away)).query)["code"][0]
-        form = {
-            "grant_type": "authorization_code", "code": code, "code_verifier": "v",
-            "redirect_uri": self.address, "client_id": APP, "client_secret": SECRET,
-        }  # fmt: skip
-        answer = requests.post(f"{self.address}/oauth2/token", data=form, timeout=PATIENCE)
-        return dropbox.tokens_of(answer.json())
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[Double]:
-    port = free_port()
-    command = [sys.executable, "-m", "tests.dropbox_double", str(port)]
-    with subprocess.Popen(command, cwd=ROOT) as server:
-        try:
-            double = Double(port)
-            with gevent.Timeout(PATIENCE):
-                while not _answers(double.address):
-                    assert server.poll() is None
-                    gevent.sleep(0.05)
-            yield double
-        finally:
-            server.terminate()
-
-
-def _answers(address: str) -> bool:
-    try:
-        requests.get(address, timeout=PATIENCE)
-    except requests.ConnectionError:
-        return False
-    return True
+    with dropbox_double.started() as double:
+        yield double
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from app import accounts, mining, people
+from app import accounts, mining, people, settings
 from app.accounts import Origin
 from app.db import Database, Unavailable
 from app.mining import Slice, judge, suspects, together
@@ -21,8 +21,9 @@ from app.sage.bookkeeper import Bookkeeper
 from app.sage.consumption import Consumption, Line
 from app.settings import ROOT, Mining
 from app.token import site_token
+from supervisor.postgresql import database_url
 from tests import browser as typing
-from tests import host
+from tests import host, test_axe
 from tests.page_client import PATIENCE, Page, SignedIn
 from tests.running_site import RunningSite, supervised
 from tests.test_status import SNAPSHOT, client
@@ -300,25 +301,13 @@ def status(site: RunningSite, path: str = "/status") -> requests.Response:
     )
 
 
-class Guest(SignedIn):
-    """A browser that has come in as a guest."""
-
-    def __init__(self, site: RunningSite) -> None:
-        self.origin, self.ca = f"http://127.0.0.1:{site.port}", None
-        self.http = requests.Session()
-        self.http.trust_env = False
-        answer = self.http.post(
-            f"{self.origin}/sign-in/guest", headers={"Origin": self.origin}, timeout=PATIENCE
-        )
-        answer.raise_for_status()
-
-
 def end_suspect(context: BrowserContext, site: RunningSite, miner: Page) -> None:
     """As an administrator does who has read the status page."""
     tab = context.new_page()
     tab.goto(f"http://127.0.0.1:{site.port}/status")
     row = tab.get_by_role("table", name="Computing without pause").get_by_role("row").nth(1)
     expect(row).to_contain_text("guest 127.0.0.1")
+    test_axe.check(tab)
     row.get_by_role("button", name=re.compile("^End the session")).click()
     state = miner.until(lambda m: m.HasField("state") and "administrator" in m.state.reason).state
     assert "without pause" in state.reason
@@ -329,7 +318,7 @@ def test_a_guest_s_busy_loop_is_flagged_and_ended_from_the_status_page(
     wary: RunningSite, browser: Browser
 ) -> None:
     owner = SignedIn(wary.new_address())
-    own, guest = Page(owner, owner.new_worksheet()), Guest(wary)
+    own, guest = Page(owner, owner.new_worksheet()), SignedIn(wary.address, guest=True)
     miner = Page(guest, guest.new_worksheet())
     for page in (own, miner):
         page.start("while True: pass")
@@ -353,3 +342,28 @@ def test_a_guest_s_busy_loop_is_flagged_and_ended_from_the_status_page(
     assert answer.status_code == 403  # one's own, from its own page
     own.close()
     miner.close()
+
+
+def test_code_that_is_evaluated_once_counts_as_its_account_s(wary: RunningSite) -> None:
+    guest = SignedIn(wary.address, guest=True)
+    code = "from time import process_time as t; e = t() + float(1)\nwhile t() < e: pass"
+    answer = guest.http.post(
+        f"{guest.origin}/service", data={"code": code}, headers={"Origin": guest.origin},
+        timeout=PATIENCE,
+    )  # fmt: skip
+    assert answer.json()["success"], answer.text
+    database = Database(
+        url=database_url(settings.read(environment=wary.environment)), connections=1,
+        wait_seconds=10, statement_seconds=10,
+    )  # fmt: skip
+    used = 0.0
+    with gevent.Timeout(PATIENCE):
+        while used < 0.9:
+            with database.reading() as cursor:
+                cursor.execute(
+                    "SELECT coalesce(sum(cpu_seconds), 0) FROM consumption WHERE account::text"
+                    " NOT IN (SELECT account FROM sessions)"
+                )
+                (used,) = cursor.fetchone() or (0.0,)
+            gevent.sleep(0.2)
+    database.close()

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, StorageState, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 from app.settings import ROOT
+from tests import dropbox_double
 from tests.browser import PATIENCE, editor, finished, launched, new_worksheet, output, signed_in
 from tests.classroom import Classroom
 from tests.host import short_folder
@@ -36,8 +37,17 @@ CELLS = (
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    with short_folder() as folder, sync_playwright() as playwright:
-        site = supervised(folder, embed_origins="*", sign_in_guests="true")
+    with (
+        short_folder() as folder,
+        sync_playwright() as playwright,
+        dropbox_double.started() as dropbox,
+    ):
+        dropbox.tell(put={"/Rings of integers.ipynb": "{}", "/Primes/primes.csv": "2, 3, 5"})
+        site = supervised(
+            folder, embed_origins="*", sign_in_guests="true",
+            providers_dropbox_id=dropbox_double.APP, providers_dropbox_issuer=dropbox.address,
+            providers_dropbox_secret=dropbox_double.SECRET,
+        )  # fmt: skip
         site.start()
         try:
             with launched(playwright, "--disable-gpu") as browser:
@@ -52,6 +62,7 @@ Views = dict[str, tuple[str, Callable[[Tab], None]]]
 def _show_all(site: RunningSite, browser: Browser) -> None:
     with signed_in(browser, site) as context:
         worksheet = _fill(new_worksheet(context, site))
+        _connect_dropbox(context.new_page(), site)
         state = context.storage_state()
     room = Classroom(site)
     views: Views = {
@@ -63,6 +74,7 @@ def _show_all(site: RunningSite, browser: Browser) -> None:
         "history": (f"{worksheet}/history", _nothing),
         "share": (f"{worksheet}/share", _nothing),
         "account": ("/account", _nothing),
+        "dropbox": ("/dropbox", _nothing),
         "status": ("/status", _nothing),
         "administration": ("/administration", _nothing),
         "invitations": ("/administration/invitations", _nothing),
@@ -127,6 +139,14 @@ def _fill(tab: Tab) -> str:
     tab.keyboard.press("Escape")
     expect(tab.locator("#saved")).to_have_text("saved")
     return "/" + tab.url.split("/", 3)[3]
+
+
+def _connect_dropbox(tab: Tab, site: RunningSite) -> None:
+    tab.goto(f"http://127.0.0.1:{site.port}/dropbox")
+    tab.get_by_role("button", name="Connect Dropbox").click()
+    tab.get_by_role("button", name="Allow").click()
+    expect(tab.get_by_role("button", name="Disconnect Dropbox")).to_be_visible()
+    tab.close()
 
 
 def _show(

@@ -42,7 +42,7 @@ class Evaluator:
             self._line.release()
 
     def _run(self, order: Evaluate) -> Evaluated:
-        session, transcript = self._pool.lend(order.kind, order.seconds)
+        session, transcript = self._pool.lend(order.kind, order.seconds, order.account)
         try:
             run = Execute(run=str(uuid.uuid4()), cell=str(uuid.uuid4()), code=order.code)
             session.execute(run, "")

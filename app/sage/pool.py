@@ -195,8 +195,11 @@ class Pool:
             gevent.spawn(self._refill)
         session.ask(question, reply)
 
-    def lend(self, kind: str, seconds: float) -> tuple[Session, Transcript]:
-        """A fresh session for one run of so many seconds; whoever gets it kills it.
+    def lend(
+        self, kind: str, seconds: float, account: str = ""
+    ) -> tuple[Session, Transcript]:
+        """A fresh session for one run of so many seconds; whoever gets it kills it. `account`:
+        whose processor time it is.
 
         Raises PoolError when there is no place for it.
         """
@@ -208,7 +211,8 @@ class Pool:
             self._give_back(session, stock)
             raise PoolError(f"{reason}; try again in a moment")
         self._places.ask(claim)
-        transcript = Transcript(Opened(session=session.id, language=self.language, kind=kind))
+        opened = Opened(session=session.id, language=self.language, kind=kind, account=account)
+        transcript = Transcript(opened)
         session.serve(transcript, limits)
         if session.spawner is None:
             self._fork(session)
