@@ -17,6 +17,7 @@ import pytest
 from app import settings
 from app.db import Database
 from app.limits import runs_within_an_hour
+from app.sage.census import INTERVAL
 from app.sage.usage import Excess, Use, excess
 from app.settings import ROOT, Limits
 from app.wire.messages_pb2 import (
@@ -34,7 +35,7 @@ from app.wire.messages_pb2 import (
 from supervisor.postgresql import database_url
 from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
-from tests.running_site import RunningSite, kill_all, supervised
+from tests.running_site import RunningSite, kill_all, sage_server, supervised
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +328,8 @@ def counting() -> Iterator[RunningSite]:
             folder,
             sage_sample_seconds="0.1",
             app_proxies="127.0.0.1",
+            sage_servers_file=str(folder / "servers"),
+            limits_sessions="50",
             sign_in_guests="true",
             limits_run_seconds="500",
             limits_member_runs_per_hour="3",
@@ -334,6 +337,7 @@ def counting() -> Iterator[RunningSite]:
             limits_guest_address_runs_per_hour="4",
             limits_guest_address_sessions="1",
         )
+        (folder / "servers").write_text("")
         running.start()
         yield running
         running.stop()
@@ -441,6 +445,39 @@ def used(records: Database, member: SignedIn) -> int:
         cursor.execute("SELECT account::text FROM worksheets WHERE id = %s", (member.worksheet,))
         (account,) = cursor.fetchone() or ("",)
         return runs_within_an_hour(cursor, account)
+
+
+def test_runs_on_several_sage_servers_count_together(
+    counting: RunningSite, records: Database, member: SignedIn
+) -> None:
+    name, pages = name_of(member, records), []
+    counting.run("raise-limit", name, "runs_per_hour", "60", "--for", "1h", "--reason", "Two.")
+    with sage_server(counting) as address:
+        (counting.data_dir / "servers").write_text(address)
+        while len(servers_of(records, member)) < 2:  # worksheets spread by chance
+            page = Page(member, member.new_worksheet())
+            settles(page, runs=True)
+            pages.append(page)
+            assert len(pages) < 50
+            time.sleep(0.5)
+        while all(outcome(page) is None for page in pages):
+            pass
+        time.sleep(2 * INTERVAL)  # each hears of the other
+        assert all(outcome(page) for page in pages)
+        for page in pages:
+            end(page)
+        (counting.data_dir / "servers").write_text("")
+
+
+def servers_of(records: Database, member: SignedIn) -> set[str]:
+    """Where somebody's runs were counted."""
+    with records.reading() as cursor:
+        cursor.execute(
+            "SELECT server FROM run_counts"
+            " WHERE subject = (SELECT 'account ' || account FROM worksheets WHERE id = %s)",
+            (member.worksheet,),
+        )
+        return {server for (server,) in cursor.fetchall()}
 
 
 def test_what_is_raised_holds_for_running_sessions_as_far_as_it_can(
