@@ -22,6 +22,7 @@ import gevent
 import psycopg2
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
+from psycopg2.errors import ForeignKeyViolation
 
 from app import folders
 from app.db import Database, Unavailable
@@ -175,6 +176,9 @@ class Folder:
                 log.warning("files of worksheet %s wait: %s", self.worksheet, error)
                 gevent.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+            except ForeignKeyViolation:
+                log.info("worksheet %s is deleted: its files are not kept", self.worksheet)
+                return
             except (OSError, psycopg2.Error):
                 log.exception("files of worksheet %s can't be kept", self.worksheet)
                 return
