@@ -137,7 +137,7 @@ def test_the_template_has_all_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     "path",
     ["/worksheets", "/worksheets?trash", "/worksheets?q=12345", "/account", "/status", "/nowhere",
      "/cell", "/console", "/join", "/join/wrong", "/administration", "/administration/audit",
-     "/administration/sessions", "/classes"],
+     "/administration/sessions", "/administration/invitations", "/classes"],
 )  # fmt: skip
 def test_pages(person: BrowserContext, foreign: RunningSite, path: str) -> None:
     tab = person.new_page()
