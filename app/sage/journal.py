@@ -71,7 +71,8 @@ class Journal:
         self.ended = False
         self.recorded = 0  # frames up to this seq are in the database
         self.end_recorded = False
-        self.buried = False  # its worksheet was deleted: nothing of it is recorded
+        self.buried = False  # its worksheet was deleted: nothing of it is recorded ...
+        self.taken_back = False  # ... and what was is deleted
         self.viewers = 0  # that read it now
         self._on_change = on_change
         self._offsets = array("Q")  # where frames begin in the file, by seq - 1
@@ -180,9 +181,10 @@ class Journal:
             after += len(payloads)
         return list(found)
 
-    def bury(self) -> None:
-        """Its worksheet was deleted: nothing of it stays on the disk. Who reads it may go on."""
-        self.buried = True
+    def take_back(self) -> None:
+        """Nothing of it is in the database any more, nor stays on the disk. Who reads it may
+        go on."""
+        self.taken_back = True
         self.path.unlink(missing_ok=True)
 
     def remove(self) -> None:

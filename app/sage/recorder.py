@@ -159,7 +159,9 @@ class Recorder:
         if journal.ended and not journal.end_recorded:
             self._record_end(journal)
             journal.end_recorded = not journal.buried
-        if journal.complete:
+        if journal.buried:
+            self._take_back(journal)
+        elif journal.complete:
             self._pool.forget(journal)
 
     def _record_some(self, journal: Journal) -> None:
@@ -205,8 +207,10 @@ class Recorder:
 
     def _take_back(self, journal: Journal) -> None:
         """Delete what was recorded of a session whose worksheet is gone, and then its journal."""
-        with self._database.transaction() as cursor:
-            burials.erase(cursor, journal.opened.session)
+        if not journal.taken_back:
+            with self._database.transaction() as cursor:
+                burials.erase(cursor, journal.opened.session)
+            journal.take_back()
         if journal.ended:
             self._pool.forget(journal)
 
@@ -214,7 +218,7 @@ class Recorder:
         """The last that is recorded of it: if its worksheet is gone, all of it is taken back."""
         with self._database.transaction() as cursor:
             if is_of_a_person(journal) and not burials.is_there(cursor, journal.opened.worksheet):
-                journal.bury()
+                journal.buried = True
                 return
             cursor.execute(
                 "UPDATE sessions SET ended = %s, reason = %s, address = '' WHERE id = %s",

@@ -1,8 +1,9 @@
 """Buries what is kept here of worksheets and people that were deleted.
 
 Asked with each sign of life (census.py), of whatever this server has: so one that was away when
-something was deleted notices when it is back. A journal's file goes at once, its session is
-ended, and the recorder, which alone writes of it, takes back what it has written.
+something was deleted notices when it is back. The session is ended at once, and the recorder,
+which alone writes of it, takes back what it has written. Only then the journal's file goes, so
+that a server that is killed in between knows what is left to do.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Sexton:
         )
         for journal in journals:
             if journal.opened.worksheet in worksheets:
-                journal.bury()
+                journal.buried = True
             if journal.buried or journal.opened.account in accounts:
                 self._pool.end_session(journal.opened.session, REASON)
 
