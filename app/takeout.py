@@ -68,7 +68,7 @@ def _write_worksheet(
 
 
 def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> None:
-    """What was collected of the person, with what was returned to them."""
+    """What was collected of the person and returned to them, and which teachers were in theirs."""
     found: dict[str, list[dict[str, Any]]] = {}
     for part, table, time in (
         ("teaches", "class_teachers", "created"), ("attends", "class_members", "joined"),
@@ -95,6 +95,16 @@ def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> No
     columns = ("class", "title", "given", "collected", "as_of", "returned", "comment", "cells")
     rows = cursor.fetchall()
     found["copies"] = [dict(zip(columns, row[1:], strict=True)) for row in rows]
+    cursor.execute(
+        "SELECT title, coalesce(name, ''), began FROM visits_of_teachers AS visits"
+        " JOIN worksheets ON worksheets.id = worksheet"
+        " LEFT JOIN accounts ON accounts.id = visits.account"
+        " WHERE worksheets.account = %s ORDER BY visits.id",
+        (account,),
+    )
+    found["entered"] = [
+        {"worksheet": title, "by": name, "when": began} for title, name, began in cursor.fetchall()
+    ]
     archive.writestr("classes.json", _json(found))
     for handout, _, title, *_ in rows:
         cursor.execute(

@@ -40,7 +40,7 @@ class Classroom:
         self.code = re.findall(r'class="code" href="/join/(\w+)"', shown)[0]
         self.ada, _ = (self.new_student(name) for name in ("Ada", "Emmy"))
         self.handout = self.hand_out()
-        self.hand_out("Ideals and units")
+        self.second = self.hand_out("Ideals and units")
         self._work()
         _post(self.teacher, f"{self.handout}/collect")
         shown = self._get(self.handout)
@@ -69,6 +69,11 @@ class Classroom:
         worksheet = imported.headers["Location"].rpartition("/")[2]
         form = {"worksheet": worksheet, "deadline": LATER}
         return _post(self.teacher, f"{self.path}/handouts", **form).headers["Location"]
+
+    def enter(self, handout: str, name: str) -> str:
+        """The teacher enters somebody's copy; the worksheet."""
+        (path,) = re.findall(rf'action="([^"]+/enter)"[^>]*><[^>]*of {name},', self._get(handout))
+        return _post(self.teacher, path).headers["Location"].rpartition("/")[2]
 
     def _work(self) -> None:
         """Ada computes."""

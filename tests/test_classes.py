@@ -606,12 +606,14 @@ def test_a_student_takes_along_what_was_collected_and_returned(
     school: School, sheet: str
 ) -> None:
     copy = f"{sheet}/copies/{school.ids['Ada']}"
+    school.teacher.post(f"{copy}/enter")
     for then, told in (("save", ""), ("return", "Good")):
         school.teacher.post(copy, data={"overall": "Good", "cell-1": "Why?", "then": then})
         answer = school.students["Ada"].get("/account/export")
         archive = zipfile.ZipFile(io.BytesIO(answer.data))
         known = json.loads(archive.read("classes.json"))
         assert [one["title"] for one in known["attends"]] == ["Algebra I"]
+        assert [one["by"] for one in known["entered"]] == ["Ms Noether"]
         (kept,) = known["copies"]
         assert (kept["title"], kept["comment"]) == ("Sheet 1", told)
         assert kept["cells"] == ({"2": "Why?"} if told else None)

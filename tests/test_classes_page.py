@@ -11,12 +11,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import gevent
 import nbformat
+import psycopg2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 from playwright.sync_api import Page as Tab
 
+from app import settings
+from app.wire.messages_pb2 import Finished
+from supervisor.postgresql import database_url
 from tests.browser import PATIENCE, editor, finished, new_worksheet, output, run
+from tests.classroom import Classroom
+from tests.page_client import Page
 from tests.running_site import RunningSite
 
 PASSWORD = "correct horse battery"
@@ -241,3 +248,25 @@ def test_a_teacher_enters_and_the_student_s_page_says_so(
     board.goto(f"http://127.0.0.1:{site.port}/classes")
     expect(board.get_by_text("You are in no class yet.")).to_be_visible()
     assert "Ms-Noether entered a worksheet of Ada" in site.run("audit")
+
+
+def test_a_session_that_a_teacher_begins_is_the_student_s(site: RunningSite) -> None:
+    room = Classroom(site)
+    worksheet = room.enter(room.second, "Emmy")
+    page = Page(room.teacher, worksheet)
+    assert page.run("1+1").status == Finished.OK
+    connection = psycopg2.connect(database_url(settings.read(environment=site.environment)))
+    connection.autocommit = True
+    found: list[tuple[str, str]] = []
+    with connection.cursor() as cursor, gevent.Timeout(PATIENCE / 1000):
+        while not found:  # it is recorded a moment later
+            gevent.sleep(0.1)
+            cursor.execute(
+                "SELECT name, sessions.kind FROM sessions"
+                " JOIN accounts ON accounts.id::text = account WHERE worksheet = %s",
+                (worksheet,),
+            )
+            found = cursor.fetchall()
+    assert found == [("Emmy", "member")]
+    connection.close()
+    page.close()
