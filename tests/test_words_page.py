@@ -34,7 +34,8 @@ CELLS = (
 )
 # Names and units that are no words of ours, and what people and tests have called things.
 NAMES = r"""
-    Salvus SageMath Python SymPy Sage Owner Untitled kB KB MB GB TB MiB JavaScript Markdown UTC
+    Salvus Dropbox SageMath Python SymPy Sage Owner Untitled kB KB MB GB TB MiB JavaScript Markdown
+    UTC
     ABCD-EFGH [\w-]+\.(ipynb|sagews|sage|py|html|md|txt|csv) https?://\S+ /p/\S+ Linux Chrome
     HeadlessChrome SIGABRT “[^”]*”
 """
@@ -67,7 +68,8 @@ def foreign() -> Iterator[RunningSite]:
         running = supervised(
             folder,
             site_language="el", site_translations=str(folder), sign_in_guests="true",
-            embed_origins="*", limits_memory="1500000000", limits_sessions="100",
+            embed_origins="*", providers_dropbox_id="1", providers_dropbox_secret="2",
+            limits_memory="1500000000", limits_sessions="100",
         )  # fmt: skip
         running.start()
         yield running
@@ -137,7 +139,7 @@ def test_the_template_has_all_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     "path",
     ["/worksheets", "/worksheets?trash", "/worksheets?q=12345", "/account", "/status", "/nowhere",
      "/cell", "/console", "/join", "/join/wrong", "/administration", "/administration/audit",
-     "/administration/sessions", "/administration/invitations", "/classes"],
+     "/administration/sessions", "/administration/invitations", "/classes", "/dropbox"],
 )  # fmt: skip
 def test_pages(person: BrowserContext, foreign: RunningSite, path: str) -> None:
     tab = person.new_page()
@@ -251,6 +253,38 @@ def test_what_leads_on_from_a_worksheet(person: BrowserContext, foreign: Running
     expect(tab.locator("footer")).to_be_visible()
     assert plain(tab) == []
     tab.goto(worksheet)
+    tab.close()
+
+
+def test_people_and_classes(person: BrowserContext, browser: Browser, foreign: RunningSite) -> None:
+    tab = person.new_page()
+    tab.goto(address(foreign, "/administration"))
+    tab.locator("a[href^='/administration/people/']").first.click()
+    expect(tab.locator("h1")).to_be_visible()
+    found = {"a person": plain(tab)}
+    tab.goto(address(foreign, "/classes"))
+    tab.locator("form[action='/classes'] input[name=title]").fill("2026")
+    tab.locator("form[action='/classes'] button").click()
+    tab.locator("form[action$='/codes'] button").click()
+    code = tab.locator("a.code")
+    expect(code).to_be_visible()
+    found["a class"] = plain(tab)
+    invitation = code.get_attribute("href")
+    with signed_in(browser, foreign) as other:
+        stranger = other.new_page()
+        stranger.context.clear_cookies()
+        stranger.goto(address(foreign, str(invitation)))
+        expect(stranger.locator("input[name=login]")).to_be_visible()
+        found["the code of a class"] = plain(stranger)
+        stranger.locator("input[name=name]").fill("007")
+        stranger.locator("input[name=login]").fill("007")
+        stranger.locator("input[name=password]").fill("1234567890 007")
+        stranger.locator("form.fields button").click()
+        expect(stranger.locator("h1")).to_have_text("2026")
+        found["a class that one attends"] = plain(stranger)
+    tab.reload()
+    found["a class with a student"] = plain(tab)
+    assert not {what: texts for what, texts in found.items() if texts}
     tab.close()
 
 
