@@ -303,7 +303,7 @@ def rows(web: WebApp) -> list[str]:
 def test_a_person_connects_and_disconnects(web: WebApp, double: Double) -> None:
     browser, account = connected(web, double)
     page = browser.get("/dropbox")
-    assert "Ada Lövelace ada@example.org" in page.text
+    assert "Ada Lövelace · ada@example.org" in page.text
     assert "Nothing is here yet" in page.text
     assert browser.post("/dropbox/disconnect").location == "/dropbox"
     assert (rows(web), double.tell()["connected"]) == ([], 0)
@@ -684,6 +684,13 @@ def check_page(tab: Tab, site: RunningSite) -> None:
     tab.goto(f"http://127.0.0.1:{site.port}/dropbox")
     tab.set_viewport_size({"width": 360, "height": 740})
     expect(tab.get_by_role("link", name="Primes/")).to_be_visible()
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    edge = tab.get_by_role("button", name="Put Primes.ipynb into").bounding_box()
+    table = tab.get_by_role("table", name="Files").locator("xpath=..").bounding_box()
+    assert edge
+    assert table
+    assert edge["x"] + edge["width"] <= table["x"] + table["width"]
+    tab.set_viewport_size({"width": 360, "height": 740})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     for scheme in SCHEMES:
         tab.emulate_media(color_scheme=scheme)
