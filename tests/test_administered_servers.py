@@ -72,7 +72,7 @@ class Busy:
     def cut_off(self) -> None:
         """Wait until every page is."""
         for page in self.pages:
-            with pytest.raises(websocket.WebSocketConnectionClosedException):
+            with pytest.raises((websocket.WebSocketConnectionClosedException, OSError)):
                 page.until(lambda message: False)
 
 
