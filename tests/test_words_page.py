@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from playwright.sync_api import Page as Tab
 
 from app import words
+from app.said import SAID
 from app.settings import ROOT
 from tests import host, pseudo_language
 from tests.browser import PATIENCE, signed_in
@@ -35,8 +36,8 @@ CELLS = (
 # Names and units that are no words of ours, and what people and tests have called things.
 NAMES = r"""
     Salvus Dropbox SageMath Python SymPy Sage Owner Untitled kB KB MB GB TB MiB JavaScript Markdown
-    UTC
-    ABCD-EFGH [\w-]+\.(ipynb|sagews|sage|py|html|md|txt|csv) https?://\S+ /p/\S+ Linux Chrome
+    UTC Linux Chrome [A-Z0-9]{4}-[A-Z0-9]{4}
+    [\w-]+\.(ipynb|sagews|sage|py|html|md|txt|csv) https?://\S+ /p/\S+
     HeadlessChrome SIGABRT “[^”]*”
 """
 # What is in other languages than the page's: programs, formulas, names, and parts that say so.
@@ -299,3 +300,10 @@ def test_from_right_to_left_nothing_sticks_out(
     wide: int = tab.evaluate("document.documentElement.scrollWidth")
     assert wide <= 360
     tab.close()
+
+
+def test_what_the_audit_log_says_is_known() -> None:
+    sources = [path.read_text() for path in (ROOT / "app").rglob("*.py")]
+    actions = {found for text in sources for found in re.findall(r'\baction="([a-z][^"]+)"', text)}
+    assert len(actions) > 10
+    assert actions <= set(SAID), "app/said.py lacks what is added to the audit log"
