@@ -122,6 +122,8 @@ SAID = (
     N_("signed out everywhere"),
     N_("signed out"),
     N_("took back a raised limit of"),
+    # Sage servers
+    N_("the database is away, which knows who may see this session: it is shown when that is back"),
     # What sessions use
     N_("processor time"),
     N_("a session's time"),

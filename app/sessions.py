@@ -231,6 +231,7 @@ class Watch:
         self._complete = False  # ... which is all of it
         self._death: State | None = None
         self._owner = browser.account, browser.kind
+        self._is_proven = False  # the database has said that this is so
         self._has_files = True  # in its folder, as far as is known
         self._lives: bool | None = None  # whether the node has a session of it, once it said so
         self._returning = BoundedSemaphore()
@@ -394,7 +395,7 @@ class Watch:
         self._session, self._after = stored.session, stored.after
         self._complete, self._death = stored.complete, stored.death
         self._has_files = stored.has_files
-        self._owner = stored.account, stored.kind
+        self._owner, self._is_proven = (stored.account, stored.kind), True
 
     def _join(self) -> None:
         """Have the node send what follows."""
@@ -409,6 +410,7 @@ class Watch:
             kind=self._owner[1],
             address=self._browser.address,
             has_files=self._has_files,
+            unproven=not self._is_proven,
         )
         try:
             self._node.send(self._channel, Message(attach=attach))

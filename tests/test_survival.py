@@ -132,6 +132,27 @@ def test_a_database_that_goes_away_delays_saving_only(fragile: RunningSite) -> N
     newcomer.close()
 
 
+def test_without_the_database_nobody_comes_to_another_one_s_session(fragile: RunningSite) -> None:
+    """It alone knows whose a worksheet is."""
+    person = SignedIn(fragile.address)
+    other = SignedIn(fragile.new_person("Other"))
+    page = Page(person, person.worksheet)
+    assert page.run("print(6*7)").status == Finished.OK
+    fragile.run("stop", "postgresql")
+    page.close()
+    back = Page(person, person.worksheet)
+    assert back.run("print(6*7)").status == Finished.OK
+    refused = Page(other, person.worksheet)
+    reason = refused.until(lambda m: m.HasField("refused")).refused.reason
+    assert "database" in reason
+    refused.start("print(1)")
+    refused.until(lambda m: m.HasField("refused"))
+    assert not list(refused.frames())
+    fragile.run("start", "postgresql")
+    refused.close()
+    back.close()
+
+
 def test_a_killed_supervisor_leaves_nothing_and_the_next_has_everything() -> None:
     with host.short_folder() as folder:
         first = supervised(folder)

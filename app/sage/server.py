@@ -27,6 +27,10 @@ from app.wire.messages_pb2 import Draining, FileData, Gone, Hello, Message, Refu
 from app.wire.stream import Stream
 from app.wire.tls import Context
 
+UNPROVEN = (
+    "the database is away, which knows who may see this session: it is shown when that is back"
+)
+
 
 class Unacceptable(Exception):
     """The caller's mistake; `about` is the run or request it made it in."""
@@ -233,6 +237,8 @@ class Connection:
         if message.channel in self._viewers:
             self._end_viewer(message.channel)
         timeline = self._pool.timeline(order.worksheet)
+        if order.unproven and timeline.account not in ("", order.account):
+            raise Unacceptable(UNPROVEN)
         timeline.has_files = timeline.has_files or order.has_files
         viewer = Viewer(
             channel=message.channel,

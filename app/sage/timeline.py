@@ -32,6 +32,11 @@ class Timeline:
         """Its folder has some from now on."""
         self.has_files = True
 
+    @property
+    def account(self) -> str:
+        """Whose its latest session is; empty if none is known."""
+        return self.journals[-1].opened.account if self.journals else ""
+
     def keeps(self, session: str) -> bool:
         return any(journal.opened.session == session for journal in self.journals)
 

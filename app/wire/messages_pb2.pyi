@@ -188,7 +188,7 @@ class Pong(_message.Message):
     def __init__(self) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("worksheet", "session", "after", "complete", "account", "has_files", "kind", "address")
+    __slots__ = ("worksheet", "session", "after", "complete", "account", "has_files", "kind", "address", "unproven")
     WORKSHEET_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +197,7 @@ class Attach(_message.Message):
     HAS_FILES_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    UNPROVEN_FIELD_NUMBER: _ClassVar[int]
     worksheet: str
     session: str
     after: int
@@ -205,7 +206,8 @@ class Attach(_message.Message):
     has_files: bool
     kind: str
     address: str
-    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., has_files: _Optional[bool] = ..., kind: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+    unproven: bool
+    def __init__(self, worksheet: _Optional[str] = ..., session: _Optional[str] = ..., after: _Optional[int] = ..., complete: _Optional[bool] = ..., account: _Optional[str] = ..., has_files: _Optional[bool] = ..., kind: _Optional[str] = ..., address: _Optional[str] = ..., unproven: _Optional[bool] = ...) -> None: ...
 
 class Active(_message.Message):
     __slots__ = ()
