@@ -15,6 +15,7 @@ from app.db import Database
 from app.limits import Raised
 from app.sage.allowances import Allowances, TooManyRuns
 from app.sage.census import Census
+from app.sage.journal import Journal
 from app.sage.places import Person
 from app.sage.session import Session
 from app.settings import Settings
@@ -31,6 +32,9 @@ class FakePool:
         self.changed: set[str] = set()
 
     def serving(self) -> list[Session]:
+        return []
+
+    def journals(self) -> list[Journal]:
         return []
 
     def tell_raised(self, raised: Iterable[Raised]) -> None:
