@@ -1,8 +1,9 @@
 """The copies of what was handed out: who has which, what was collected of it.
 
 A copy is collected as it was at the deadline, whenever that is done: what cells were is in
-their history. Each step collects one copy and locks its row, so however many app servers take
-steps, each copy is collected once. Every function takes a cursor (of `app.db.Database`).
+their history. Files have none: they are kept as they are found. Each step collects one copy and
+locks its row, so however many app servers take steps, each copy is collected once. Every
+function takes a cursor (of `app.db.Database`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import audit, exchange, notebooks
+from app import audit, exchange, kept_files, notebooks
 from app.manuscript import Manuscript, Part
 
 SETTLE = 3.0  # seconds after a deadline, for output from before it to come to the database
@@ -141,6 +142,7 @@ def _collect(
     if row := cursor.fetchone():
         assert worksheet
         notebook = _written(exchange.export(cursor, worksheet, row[0], as_of))
+        kept_files.keep(cursor, handout, worksheet, account)  # these have no history
     cursor.execute(
         "UPDATE handed_copies SET collected = now(), as_of = %s, notebook = %s"
         " WHERE handout = %s AND account = %s",

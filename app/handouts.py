@@ -13,7 +13,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import audit, exchange, folders, notebooks
+from app import audit, exchange, kept_files, notebooks
 from app.classes import Class
 
 MOST = 500  # worksheets that a class hands out
@@ -101,17 +101,7 @@ def hand_out(
         "INSERT INTO handouts (id, class, title, notebook, deadline) VALUES (%s, %s, %s, %s, %s)",
         (made, class_.id, title, notebook, deadline),
     )
-    for file in folders.listing(cursor, worksheet):
-        kept = str(uuid.uuid4())
-        cursor.execute(
-            "INSERT INTO handout_files (id, handout, path, size) VALUES (%s, %s, %s, %s)",
-            (kept, made, file.path, file.size),
-        )
-        cursor.execute(
-            "INSERT INTO handout_pieces (file, start, data)"
-            " SELECT %s, start, data FROM file_pieces WHERE file = %s",
-            (kept, file.id),
-        )
+    kept_files.keep(cursor, made, worksheet)
     audit.note(cursor, actor=actor, action="handed out", detail=f"{class_.title}: {title}")
     return made
 
@@ -165,28 +155,9 @@ def give_next(cursor: Cursor) -> Given | None:
         if cursor.rowcount:  # else somebody has just given it, and we saw the time before
             break
     worksheet = exchange.bring_in(cursor, account, notebooks.read(notebook, title))
-    _give_files(cursor, handout, worksheet)
+    kept_files.give(cursor, handout, worksheet)
     cursor.execute(
         "UPDATE handed_copies SET worksheet = %s WHERE handout = %s AND account = %s",
         (worksheet, handout, account),
     )
     return Given(class_title, title, account, worksheet)
-
-
-def _give_files(cursor: Cursor, handout: str, worksheet: str) -> None:
-    cursor.execute(
-        "SELECT id::text, path, size FROM handout_files WHERE handout = %s ORDER BY path",
-        (handout,),
-    )
-    for kept, path, size in cursor.fetchall():
-        made = str(uuid.uuid4())
-        cursor.execute(
-            "INSERT INTO files (id, worksheet, path, size, received, complete)"
-            " VALUES (%s, %s, %s, %s, %s, true)",
-            (made, worksheet, path, size, size),
-        )
-        cursor.execute(
-            "INSERT INTO file_pieces (file, start, data)"
-            " SELECT %s, start, data FROM handout_pieces WHERE file = %s",
-            (made, kept),
-        )

@@ -1,4 +1,5 @@
-"""What was collected of a class as a zip: a folder for each student, notebook and comments.
+"""What was collected of a class as a zip: a folder for each student, with notebook, files and
+comments.
 
 Nothing is gathered in memory but one copy at a time. Takes a cursor (of `app.db.Database`).
 """
@@ -11,7 +12,7 @@ from typing import IO
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import collected, comments
+from app import collected, comments, kept_files
 from app.handouts import Handout
 from app.takeout import file_name
 
@@ -25,6 +26,7 @@ def write(cursor: Cursor, handout: Handout, target: IO[bytes]) -> None:
                 continue
             folder = unique(file_name(copy.name), taken)
             archive.writestr(f"{folder}/{file_name(handout.title)}.ipynb", found.notebook)
+            kept_files.write(cursor, handout.id, copy.account, archive, f"{folder}/files")
             if text := comments.as_text(found):
                 archive.writestr(f"{folder}/comments.md", text)
 

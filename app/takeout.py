@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from app import audit, exchange, folders, notebooks, people
+from app import audit, exchange, folders, kept_files, notebooks, people
 
 LONGEST_NAME = 80  # characters of a worksheet's title in a file's name
 MOST_ENTRIES = 100_000  # of the audit log
@@ -113,7 +113,9 @@ def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> No
             (handout, account),
         )
         if row := cursor.fetchone():
-            archive.writestr(f"collected/{file_name(title)}-{handout[:8]}.ipynb", row[0])
+            name = f"collected/{file_name(title)}-{handout[:8]}"
+            archive.writestr(f"{name}.ipynb", row[0])
+            kept_files.write(cursor, handout, account, archive, name)
 
 
 def _rows(cursor: Cursor, account: str) -> dict[str, Any]:

@@ -524,7 +524,12 @@ def test_handouts_are_their_teachers_alone(school: School, web: WebApp) -> None:
 def sheet(school: School) -> str:
     """A handout of which everything is collected; its path."""
     handout = school.hand_out(in_days(1))
-    school.type(school.copies(handout)["Ada"].worksheet, "2+2 <script>")
+    own = school.copies(handout)["Ada"].worksheet
+    school.type(own, "2+2 <script>")
+    with school.web.database.transaction() as cursor:
+        pieces = [b"x" * folders.PIECE, b"the end"]
+        size = sum(map(len, pieces))
+        folders.put(cursor, own, "results/long.txt", iter(pieces), size, limit=2 * size)
     school.wait(days=2)
     assert school.web.rounds.collect() == 3
     return handout
@@ -593,8 +598,11 @@ def test_the_zip_has_a_folder_for_each_student(school: School, sheet: str) -> No
     archive = zipfile.ZipFile(io.BytesIO(answer.data))
     assert archive.testzip() is None
     assert sorted(archive.namelist()) == [
-        "ADA/Sheet 1.ipynb", "Ada 2/Sheet 1.ipynb", "Ada 2/comments.md",
+        "ADA/Sheet 1.ipynb", "ADA/files/data.csv", "Ada 2/Sheet 1.ipynb", "Ada 2/comments.md",
+        "Ada 2/files/data.csv", "Ada 2/files/results/long.txt",
     ]  # fmt: skip
+    assert archive.read("Ada 2/files/data.csv") == b"1,2"
+    assert archive.read("Ada 2/files/results/long.txt").endswith(b"xthe end")
     text = archive.read("Ada 2/Sheet 1.ipynb").decode()
     notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
@@ -617,8 +625,9 @@ def test_a_student_takes_along_what_was_collected_and_returned(
         (kept,) = known["copies"]
         assert (kept["title"], kept["comment"]) == ("Sheet 1", told)
         assert kept["cells"] == ({"2": "Why?"} if told else None)
-        (name,) = (name for name in archive.namelist() if name.startswith("collected/"))
+        name, *files = (name for name in archive.namelist() if name.startswith("collected/"))
         assert "2+2" in archive.read(name).decode()
+        assert [file.split("/", 2)[2] for file in files] == ["data.csv", "results/long.txt"]
 
 
 # --- Teachers in worksheets of students -----------------------------------------------
