@@ -23,6 +23,7 @@ from app.wire.messages_pb2 import Bundle, Frame
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'self'"
+OUTPUT = "Output"  # what a picture or a frame is called that says nothing of itself
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
 STYLE = """\
 :root { color-scheme: light dark }
@@ -43,11 +44,14 @@ table { border-collapse: collapse } td, th { padding: .2rem .6rem; border: 1px s
 """
 
 
-def write(manuscript: Manuscript, *, foot: str = "", language: str = "en") -> str:
-    """`foot`: HTML of ours at the end, in `language`."""
+def write(
+    manuscript: Manuscript, *, foot: str = "", language: str = "en", output: str = OUTPUT
+) -> str:
+    """`foot`: HTML of ours at the end, and `output` what pictures and frames are called, in
+    `language`."""
     title = html.escape(manuscript.title)
     style = STYLE + CODE_STYLE
-    body = "\n".join(block for part in manuscript.parts for block in _blocks(part))
+    body = "\n".join(block for part in manuscript.parts for block in _blocks(part, output))
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -57,9 +61,9 @@ def write(manuscript: Manuscript, *, foot: str = "", language: str = "en") -> st
     )
 
 
-def cell(part: Part) -> str:
+def cell(part: Part, *, output: str = OUTPUT) -> str:
     """A cell with its output as HTML, for a page with CODE_STYLE."""
-    return "\n".join(_blocks(part))
+    return "\n".join(_blocks(part, output))
 
 
 def rendered(markdown: str) -> str:
@@ -67,7 +71,7 @@ def rendered(markdown: str) -> str:
     return str(_MARKDOWN.render(markdown))
 
 
-def _blocks(part: Part) -> Iterator[str]:
+def _blocks(part: Part, output: str) -> Iterator[str]:
     if part.kind == "markdown":
         yield rendered(part.code)
     elif part.kind == "raw":
@@ -76,25 +80,25 @@ def _blocks(part: Part) -> Iterator[str]:
         yield f'<pre class="code">{highlight(part.code, _LEXER, _FORMATTER)}</pre>'
     for frame in part.frames:
         if not frame.area and not frame.update:
-            yield from _shown(frame)
+            yield from _shown(frame, html.escape(output))
 
 
-def _shown(frame: Frame) -> Iterator[str]:
+def _shown(frame: Frame, output: str) -> Iterator[str]:
     if frame.HasField("stream"):
         yield _pre(frame.stream.text)
     elif frame.HasField("traceback"):
         yield _pre(frame.traceback.short or frame.traceback.text, "error")
     elif frame.HasField("bundle"):
-        yield _bundle(frame.bundle)
+        yield _bundle(frame.bundle, output)
 
 
-def _bundle(bundle: Bundle) -> str:
+def _bundle(bundle: Bundle, output: str) -> str:
     """The richest of its forms that a file can show."""
     forms = {part.type: part.data for part in bundle.parts}
     for kind in IMAGES:
         if kind in forms:
             data = base64.b64encode(forms[kind]).decode("ascii")
-            return f'<p><img alt="Output" src="data:{kind};base64,{data}"></p>'
+            return f'<p><img alt="{output}" src="data:{kind};base64,{data}"></p>'
     text = {kind: data.decode("utf-8", "replace") for kind, data in forms.items()}
     if "text/markdown" in text:
         return rendered(text["text/markdown"])
@@ -102,7 +106,7 @@ def _bundle(bundle: Bundle) -> str:
         return f"<p>{typeset_dollars(text['text/latex'])}</p>"
     if "text/html" in text:
         document = html.escape(typeset_in(text["text/html"]))
-        return f'<iframe sandbox title="Output" srcdoc="{document}"></iframe>'
+        return f'<iframe sandbox title="{output}" srcdoc="{document}"></iframe>'
     return _pre(text.get("text/plain", ""))
 
 

@@ -154,7 +154,7 @@ class Handouts:
             handout=found,
             copy=copy,
             cells=[
-                (Markup(standalone.cell(part)), commented.cells.get(place, ""))
+                (Markup(standalone.cell(part, output=_("Output"))), commented.cells.get(place, ""))
                 for place, part in enumerate(notebooks.read(commented.notebook, "").parts)
             ],
             overall=commented.overall,

@@ -74,7 +74,9 @@ def register(app: flask.Flask, *, database: Database, title: str) -> None:
             direction=current().direction, says=_origin(found, title), key=key,
             copy=_("Open a copy"),
         )  # fmt: skip
-        page = standalone.write(found.manuscript, foot=foot, language=current().tag)
+        page = standalone.write(
+            found.manuscript, foot=foot, language=current().tag, output=_("Output")
+        )
         response = flask.Response(page)
         response.headers["Content-Security-Policy"] = POLICY
         # The address is the secret. Without any referrer the form's own origin would be hidden, too
