@@ -13,6 +13,7 @@ import time
 import uuid
 from typing import Any
 
+import click
 from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
@@ -40,6 +41,7 @@ SCROLL = """async () => {
 }"""
 
 
+@click.command(help=__doc__)
 def main() -> None:
     with short_folder() as folder, sync_playwright() as playwright:
         site = supervised(folder)
