@@ -25,13 +25,6 @@ from app.web.languages import _
 from app.words import N_
 
 PAGE = 50  # people
-ROLES = {
-    "owner": N_("owner"),
-    "administrator": N_("administrator"),
-    "teacher": N_("teacher"),
-    "member": N_("member"),
-    "guest": N_("guest"),
-}
 STATES = {
     "disabled": N_("disabled"),
     "signed in": N_("signed in"),
@@ -50,7 +43,6 @@ class Administration:
         self._check_pages = check_pages
 
     def register(self, app: flask.Flask) -> None:
-        app.jinja_env.filters["role_name"] = role_name
         one = "/administration/people/<uuid:account>"
         app.add_url_rule("/administration", view_func=self.administration)
         app.add_url_rule(one, view_func=self.person)
@@ -86,7 +78,7 @@ class Administration:
             people=found,
             usage=usage,
             wanted=wanted,
-            roles=ROLES,
+            roles=roles.ROLES,
             states=STATES,
             earlier=address(page - 1) if page else "",
             later=address(page + 1) if more else "",
@@ -244,11 +236,6 @@ def grantable() -> list[str]:
 
 def _back(person: Person) -> flask.Response:
     return redirect(f"/administration/people/{person.id}")
-
-
-def role_name(role: str) -> str:
-    """As people read it."""
-    return _(ROLES[role])
 
 
 def _person(cursor: Cursor, account: uuid.UUID) -> Person:
