@@ -8,7 +8,8 @@ and goes in pieces of at most PIECE bytes, so that no process holds a large file
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -89,6 +90,15 @@ def piece(cursor: Cursor, file: str, start: int) -> bytes:
     )
     row = cursor.fetchone()
     return bytes(row[0]) if row else b""
+
+
+def pack(archive: zipfile.ZipFile, name: str, read: Callable[[int], bytes]) -> None:
+    """Put a file into a zip, a piece at a time; `read(start)` is as `piece`."""
+    with archive.open(name, "w", force_zip64=True) as target:
+        start = 0
+        while data := read(start):
+            target.write(data)
+            start += len(data)
 
 
 def used(cursor: Cursor, worksheet: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -69,11 +70,7 @@ def write(
 ) -> None:
     """Put what was collected of somebody into a folder of a zip, a piece at a time."""
     for file in listed(cursor, handout, account):
-        with archive.open(f"{folder}/{file.path}", "w", force_zip64=True) as target:
-            start = 0
-            while data := _piece(cursor, file.id, start):
-                target.write(data)
-                start += len(data)
+        folders.pack(archive, f"{folder}/{file.path}", partial(_piece, cursor, file.id))
 
 
 def _piece(cursor: Cursor, file: str, start: int) -> bytes:

@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 from datetime import datetime
+from functools import partial
 from typing import IO, Any
 
 from psycopg2.extensions import cursor as Cursor
@@ -60,11 +61,7 @@ def _write_worksheet(
     notebook = notebooks.write(exchange.export(cursor, worksheet, title))
     archive.writestr(f"{folder}/{name}.ipynb", notebook)
     for file in folders.listing(cursor, worksheet):
-        with archive.open(f"files/{name}/{file.path}", "w", force_zip64=True) as target:
-            start = 0
-            while data := folders.piece(cursor, file.id, start):
-                target.write(data)
-                start += len(data)
+        folders.pack(archive, f"files/{name}/{file.path}", partial(folders.piece, cursor, file.id))
 
 
 def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> None:
