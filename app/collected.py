@@ -102,11 +102,7 @@ def collect_due(cursor: Cursor) -> bool:
         """,
         (SETTLE,),
     )
-    row = cursor.fetchone()
-    if row is None:
-        return False
-    _collect(cursor, *row)
-    return True
+    return _collect_found(cursor)
 
 
 def collect_now(cursor: Cursor, handout: str) -> bool:
@@ -127,11 +123,15 @@ def collect_now(cursor: Cursor, handout: str) -> bool:
         """,
         (handout,),
     )
+    return _collect_found(cursor)
+
+
+def _collect_found(cursor: Cursor) -> bool:
+    """Collect the copy that was asked for; whether there was one."""
     row = cursor.fetchone()
-    if row is None:
-        return False
-    _collect(cursor, *row)
-    return True
+    if row is not None:
+        _collect(cursor, *row)
+    return row is not None
 
 
 def _collect(
