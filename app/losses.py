@@ -2,14 +2,16 @@
 
 A server may be cut off and go on. So its sessions are ended in the database, by whoever notices
 first; it reads that when it is back (sage/census.py), ends them itself, and hands over what they
-put out meanwhile. Silence is measured by the database's clock alone, and only by somebody whom
-the database has answered all that time: else the silence may have been the database's.
+put out meanwhile. Silence is measured by whoever looks, on its monotonic clock: a server was silent
+while its row has not changed, so that a wall clock that jumps ends nothing. And only while the
+database answers: else the silence may have been the database's.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 
 import gevent
 import psycopg2
@@ -28,7 +30,8 @@ class Losses:
         self._database = database
         self._nodes = nodes
         self._limit = limit
-        self._answered_since: float | None = None  # the database
+        self._rows: dict[str, datetime] = {}  # when each server was seen, by the database's clock
+        self._since: dict[str, float] = {}  # how long, by ours, each row has been as it is
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
@@ -41,16 +44,14 @@ class Losses:
     def step(self, now: float) -> None:
         """Look once; `now` is monotonic. Raises Unavailable."""
         with self._database.transaction() as cursor:
-            cursor.execute(
-                "SELECT address FROM sage_servers"
-                " WHERE seen < now() - make_interval(secs => %s)",
-                (self._limit,),
-            )
-            silent = [address for (address,) in cursor.fetchall()]
-            if self._answered_since is None:
-                self._answered_since = now
-            if now - self._answered_since < self._limit:
-                return
+            cursor.execute("SELECT address, seen FROM sage_servers")
+            rows = dict(cursor.fetchall())
+            self._since = {
+                address: self._since[address] if self._rows.get(address) == seen else now
+                for address, seen in rows.items()
+            }
+            self._rows = rows
+            silent = [each for each, since in self._since.items() if now - since >= self._limit]
             cursor.execute(
                 "UPDATE sessions SET ended = now(), address = '', reason ="
                 " 'the Sage server ' || server || ' was not heard of for ' || %s || ' s'"
@@ -59,6 +60,10 @@ class Losses:
             )
         self._nodes.give_up(silent)
 
+    def forget(self) -> None:
+        """What was silent until now may have been so because of the database."""
+        self._rows = {}
+
     def _run(self) -> None:
         while True:
             gevent.sleep(INTERVAL)
@@ -66,4 +71,4 @@ class Losses:
                 self.step(time.monotonic())
             except (Unavailable, psycopg2.Error) as error:
                 log.debug("which Sage servers are heard of is not known: %s", error)
-                self._answered_since = None
+                self.forget()
