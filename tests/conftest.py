@@ -131,8 +131,7 @@ def memcached(host_settings: Settings) -> Iterator[Cache]:
 @pytest.fixture(scope="session")
 def site() -> Iterator[RunningSite]:
     """A whole site under its supervisor, with real Sage, for the whole run."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

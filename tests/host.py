@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings import Settings
+from app.settings import ROOT, Settings
 
 
 def missing(what: str) -> None:
@@ -29,6 +29,12 @@ def needs(program: str) -> str:
     if path is None:
         missing(program)
     return str(path)
+
+
+def needs_sage() -> None:
+    """The Python that has Sage is beside the program, or `missing`."""
+    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
+        missing("Sage (.venv-sage)")
 
 
 def free_port() -> int:

@@ -13,7 +13,6 @@ import psutil
 import pytest
 import websocket
 
-from app.settings import ROOT
 from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
 from tests.running_site import RunningSite, supervised
@@ -25,8 +24,7 @@ MOST = 12  # worksheets, until both servers have a session
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[RunningSite]:
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(folder, sage_count="2", sage_spares="1", limits_sessions="20")
         running.start()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from app.settings import ROOT
 from app.wire.messages_pb2 import Finished
 from tests import host
 from tests.clock import Clock
@@ -31,8 +30,7 @@ def clock() -> Iterator[Clock]:
 def jumping(clock: Clock) -> Iterator[RunningSite]:
     for program in ("haproxy", "nginx", "memcached"):
         host.needs(program)
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         site = supervised(
             folder,

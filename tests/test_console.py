@@ -28,8 +28,7 @@ CONSOLE = [sys.executable, "salvus.py", "console"]
 @pytest.fixture(scope="module")
 def small() -> Iterator[RunningSite]:
     """A site of two sessions."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

@@ -23,7 +23,6 @@ from app.db import Database
 from app.dropbox import CHUNK, Dropbox, Entry, Person, Tokens, Trouble, header_json, hosts
 from app.dropbox_accounts import Seal
 from app.manuscript import Manuscript, Part
-from app.settings import ROOT
 from tests import browser as typing
 from tests import dropbox_double, host, test_axe
 from tests.dropbox_double import APP, PAGE, SECRET, Double
@@ -628,8 +627,7 @@ def test_markdown_that_was_written_is_read_again() -> None:
 @pytest.fixture(scope="module")
 def whole(running: Double) -> Iterator[RunningSite]:
     """A whole site that has an app at that Dropbox."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         site = supervised(
             folder, providers_dropbox_id=APP, providers_dropbox_secret=SECRET,

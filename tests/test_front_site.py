@@ -15,7 +15,6 @@ import websocket
 from playwright.sync_api import Browser, ConsoleMessage, expect
 from requests.adapters import HTTPAdapter
 
-from app.settings import ROOT
 from supervisor import certs
 from tests import browser as chromium
 from tests import host
@@ -44,8 +43,7 @@ def behind(terminator: str, folder: Path) -> RunningSite:
     """A site whose certificates are looked at all the time."""
     for program in ("haproxy", "nginx", *(["stunnel4"] if terminator == "stunnel" else [])):
         host.needs(program)
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     return supervised(
         folder,
         haproxy_host="127.0.0.1",

@@ -19,7 +19,7 @@ from app.db import Database
 from app.limits import runs_within_an_hour
 from app.sage.census import INTERVAL
 from app.sage.usage import Excess, Use, excess
-from app.settings import ROOT, Limits
+from app.settings import Limits
 from app.wire.messages_pb2 import (
     Active,
     Cancel,
@@ -41,8 +41,7 @@ from tests.running_site import RunningSite, kill_all, sage_server, supervised
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[RunningSite]:
     """A site of two sessions, with limits that are soon reached."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,
@@ -321,8 +320,7 @@ def test_control_groups_go_with_the_sessions_and_with_a_killed_server(
 @pytest.fixture(scope="module")
 def counting() -> Iterator[RunningSite]:
     """A site where members may run three cells an hour, and guests little, by address, too."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

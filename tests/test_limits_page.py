@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from playwright.sync_api import Page as Tab
 
-from app.settings import ROOT
 from tests import host
 from tests.browser import PATIENCE, editor, finished, new_worksheet, output, run, signed_in
 from tests.running_site import RunningSite, supervised
@@ -21,8 +20,7 @@ MEMORY = 300_000_000
 @pytest.fixture(scope="module")
 def site() -> Iterator[RunningSite]:
     """A site of two sessions, with limits that are soon reached and an hour of warning."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

@@ -19,7 +19,7 @@ from app.db import Database, Unavailable
 from app.mining import Slice, judge, suspects, together
 from app.sage.bookkeeper import Bookkeeper
 from app.sage.consumption import Consumption, Line
-from app.settings import ROOT, Mining
+from app.settings import Mining
 from app.token import site_token
 from supervisor.postgresql import database_url
 from tests import browser as typing
@@ -272,8 +272,7 @@ def test_the_page_says_who_since_when_and_how_much() -> None:
 @pytest.fixture(scope="module")
 def wary() -> Iterator[RunningSite]:
     """A site on which seconds are enough."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

@@ -10,7 +10,6 @@ import h11
 import pytest
 
 from app.sage.proxy import Destination, Refusal, destination_of, is_trustworthy, may_reach
-from app.settings import ROOT
 from tests import host
 from tests.page_client import Page, SignedIn
 from tests.running_site import RunningSite, supervised
@@ -114,8 +113,7 @@ def echo() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def connected(echo: int) -> Iterator[RunningSite]:
     """A site whose owner may reach that server, and whose guests may not."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder, limits_owner_network=f"127.0.0.1:{echo}, no.such.name.invalid:80"

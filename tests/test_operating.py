@@ -56,8 +56,7 @@ def running() -> Iterator[RunningSite]:
     reads what it says any more."""
     for program in ("haproxy", "nginx", "memcached"):
         host.needs(program)
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         (folder / "salvus.toml").write_text(TEXT)
         programs = folder / "programs"

@@ -33,8 +33,7 @@ def as_user(*command: str) -> tuple[str, ...]:
 def ordinary() -> Iterator[RunningSite]:
     for program in ("haproxy", "nginx", "memcached"):
         host.needs(program)
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     python = str(ROOT / ".venv" / "bin" / "python")
     if subprocess.run(as_user(python, "-c", ""), cwd="/", stderr=subprocess.DEVNULL).returncode:
         pytest.skip("this checkout can't be read by other users")

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.settings import ROOT
 from app.wire.messages_pb2 import End, Finished, State
 from tests import host
 from tests.page_client import PATIENCE, Page, SignedIn
@@ -23,8 +22,7 @@ TIMES = 1000
 @pytest.fixture(scope="module")
 def small() -> Iterator[RunningSite]:
     """A site of two sessions."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(folder, sage_max_sessions="2")
         running.start()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import requests
 
-from app.settings import ROOT
 from app.web.service import Rate
 from tests import host
 from tests.page_client import PATIENCE, SignedIn
@@ -21,8 +20,7 @@ SISTER = "https://sister.example.org"
 @pytest.fixture(scope="module")
 def public() -> Iterator[RunningSite]:
     """A site that evaluates for everybody."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 import requests
 
-from app.settings import ROOT, read
+from app.settings import read
 from app.token import site_token
 from app.wire.messages_pb2 import End
 from supervisor.postgresql import database_url
@@ -27,8 +27,7 @@ CROWD = 12  # sessions that make a server busy, where another has none
 @pytest.fixture(scope="module")
 def site() -> Iterator[RunningSite]:
     """Two app servers and two sage servers, each of which evaluates one thing at a time."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,

@@ -24,8 +24,7 @@ EXPECTED = "".join(f"{i}\n" for i in range(60))
 @pytest.fixture
 def fragile() -> Iterator[RunningSite]:
     """A site of the test's own, to break."""
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(folder)
         running.start()

@@ -15,7 +15,6 @@ import requests
 import websocket
 from playwright.sync_api import Browser, expect
 
-from app.settings import ROOT
 from app.wire.messages_pb2 import Finished, State
 from tests import browser as chromium
 from tests import host
@@ -31,8 +30,7 @@ EXPECTED = "".join(f"{i}\n" for i in range(80))
 def pair() -> Iterator[RunningSite]:
     for program in ("haproxy", "nginx"):
         host.needs(program)
-    if not (ROOT / ".venv-sage" / "bin" / "python").exists():
-        host.missing("Sage (.venv-sage)")
+    host.needs_sage()
     with host.short_folder() as folder:
         running = supervised(
             folder,
