@@ -17,6 +17,7 @@ import gevent
 import psycopg2
 
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.nodes import Nodes
 
 INTERVAL = 2.0  # seconds between looks
@@ -24,7 +25,7 @@ INTERVAL = 2.0  # seconds between looks
 log = logging.getLogger(__name__)
 
 
-class Losses:
+class Losses(Loop):
     def __init__(self, *, database: Database, nodes: Nodes, limit: float) -> None:
         """`limit`: seconds of silence."""
         self._database = database
@@ -32,14 +33,6 @@ class Losses:
         self._limit = limit
         self._rows: dict[str, datetime] = {}  # when each server was seen, by the database's clock
         self._since: dict[str, float] = {}  # how long, by ours, each row has been as it is
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def step(self, now: float) -> None:
         """Look once; `now` is monotonic. Raises Unavailable."""

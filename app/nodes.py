@@ -18,6 +18,7 @@ from typing import Protocol
 import gevent
 
 from app.balance import Load, able, best_sage_server
+from app.loop import Loop
 from app.settings import Wire
 from app.token import Tokens
 from app.wire.connection import connect
@@ -45,7 +46,7 @@ class Channel(Protocol):
     def node_given_up(self) -> None: ...
 
 
-class Node:
+class Node(Loop):
     def __init__(
         self,
         address: str,
@@ -72,7 +73,6 @@ class Node:
         self._numbers = itertools.count(1)
         self._channels: dict[int, Channel] = {}
         self._stream: Stream | None = None
-        self._greenlet: gevent.Greenlet[[], None] | None = None
         self.failure = "not yet reached"
         self.protections: dict[str, str] = {}  # of its sessions: "on", or why not
         self.language = ""  # of its sessions
@@ -81,12 +81,8 @@ class Node:
     def is_up(self) -> bool:
         return self._stream is not None
 
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
     def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        super().stop()
         if self._stream is not None:
             self._stream.close()
 

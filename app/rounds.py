@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 
-import gevent
 from gevent.event import Event
 from psycopg2.errors import UndefinedTable
 
@@ -19,6 +18,7 @@ from app import collected, handouts
 from app.db import Database, Unavailable
 from app.delivery import Delivery, ToAccount
 from app.handouts import Given
+from app.loop import Loop
 from app.wire.messages_pb2 import Message, Notice
 from app.words import N_, Words
 
@@ -31,20 +31,12 @@ HANDED_OUT = N_("%(class_title)s: “%(title)s” is handed out to you. It is am
 log = logging.getLogger(__name__)
 
 
-class Rounds:
+class Rounds(Loop):
     def __init__(self, *, database: Database, delivery: Delivery, words: Words) -> None:
         self._database = database
         self._delivery = delivery
         self._words = words
         self._wanted = Event()
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def wake(self) -> None:
         """Something may be due sooner than it was."""

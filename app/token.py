@@ -23,6 +23,7 @@ from gevent.lock import RLock
 from psycopg2.extensions import cursor as Cursor
 
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.wire.connection import proves
 from app.wire.messages_pb2 import Hello
 
@@ -65,7 +66,7 @@ def rotate(cursor: Cursor, grace: float) -> str:
     return token
 
 
-class Tokens:
+class Tokens(Loop):
     """The site's token and those before it that are still good, as the database has them."""
 
     def __init__(self, *, data_dir: Path, database: Database) -> None:
@@ -76,14 +77,6 @@ class Tokens:
         self._until = {self.current: math.inf}  # token → when it ends, on the monotonic clock
         self._looked = -math.inf
         self._looking = RLock()
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def accepts(self, given: str) -> bool:
         """Whether a tool has named a token that is good."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import gevent
 
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.settings import Monitor
 from monitor import services
 
@@ -76,20 +77,12 @@ def _in_batches(database: Database, statement: str, values: dict[str, float]) ->
     return total
 
 
-class Caps:
+class Caps(Loop):
     """The greenlet that caps now and then."""
 
     def __init__(self, *, database: Database, settings: Monitor) -> None:
         self._database = database
         self._settings = settings
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def _run(self) -> None:
         gevent.sleep(FIRST_SECONDS)

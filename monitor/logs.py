@@ -22,6 +22,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from app.db import Database, Unavailable
+from app.loop import Loop
 from monitor import lines
 
 PIECE = 1 << 18  # bytes that are read at once, and shipped in one transaction
@@ -151,7 +152,7 @@ def _chain(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{path.name}.{number}")
 
 
-class Shipper:
+class Shipper(Loop):
     """Ships the logs of one host. `host` is its name; one shipper at a time for each folder."""
 
     def __init__(self, *, database: Database, folder: Path, host: str, interval: float) -> None:
@@ -161,14 +162,6 @@ class Shipper:
         self._host = host
         self._interval = interval
         self._known: dict[str, list[Shipped]] = {}  # as in the database, by log
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def ship(self) -> int:
         """Ship all that is new; how many lines. Raises Unavailable, OSError, Contested."""

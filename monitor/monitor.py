@@ -14,6 +14,7 @@ import gevent
 
 from app.cache import Cache
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.settings import Settings
 from app.skew import Skew
 from monitor import hosts, queries
@@ -34,7 +35,7 @@ SILENT_INTERVALS, SILENT_SECONDS = 6, 30.0  # whichever is longer: then a host i
 log = logging.getLogger(__name__)
 
 
-class Monitor:
+class Monitor(Loop):
     """`services` tells what is to be watched, `vitals` what one of these, by its address, has
     told of itself; they are asked once an interval."""
 
@@ -78,7 +79,6 @@ class Monitor:
             host=settings.host_name,
             interval=settings.monitor.log_seconds,
         )
-        self._greenlet: gevent.Greenlet[[], None] | None = None
 
     @property
     def lag(self) -> float:
@@ -90,11 +90,10 @@ class Monitor:
         self._caps.start()
         self._ring.start()
         self._shipper.start()
-        self._greenlet = gevent.spawn(self._run)
+        super().start()
 
     def stop(self) -> None:
-        if self._greenlet:
-            self._greenlet.kill()
+        super().stop()
         self._shipper.stop()
         self._ring.stop()
         self._caps.stop()

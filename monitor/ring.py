@@ -13,27 +13,23 @@ import psycopg2
 
 from app.cache import Cache
 from app.db import Database, Unavailable
+from app.loop import Loop
 from monitor import queries
 
 log = logging.getLogger(__name__)
 
 
-class Ring:
+class Ring(Loop):
     def __init__(self, *, database: Database, cache: Cache, site: str, interval: float) -> None:
         """`interval`: seconds between looks."""
         self._database = database
         self._cache = cache
         self._site = site
         self._interval = interval
-        self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
         if len(self._cache.servers) > 1:
-            self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
+            super().start()
 
     def look(self) -> None:
         """Raises Unavailable."""

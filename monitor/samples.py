@@ -16,6 +16,7 @@ from pathlib import Path
 import gevent
 import psutil
 
+from app.loop import Loop
 from monitor.memory import Memory, Resident
 from monitor.vitals import Vitals
 
@@ -146,24 +147,16 @@ class Sampler:
         return 100 * max(0.0, cputime - earlier) / (now - before) if now > before else 0.0
 
 
-class HubLag:
+class HubLag(Loop):
     """How late our greenlets run: the worst of the last `window` seconds, or a bit longer."""
 
     def __init__(self, *, window: float) -> None:
         self._window = window
         self._worst = self._worst_before = 0.0
-        self._greenlet: gevent.Greenlet[[], None] | None = None
 
     @property
     def seconds(self) -> float:
         return max(self._worst, self._worst_before)
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet:
-            self._greenlet.kill()
 
     def _run(self) -> None:
         since = time.monotonic()

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import gevent
 
+from app.loop import Loop
+
 LONGEST = 4096  # bytes of a datagram
 FRESH_INTERVALS = 3  # for which what a server has told counts
 
@@ -34,7 +36,7 @@ class Vitals:
     hub_lag: float | None = None  # seconds
 
 
-class Teller:
+class Teller(Loop):
     """In a server: tells its vitals from `start` to `stop`."""
 
     def __init__(
@@ -47,14 +49,9 @@ class Teller:
         self._vitals = vitals
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        super().stop()
         self._socket.close()
 
     def tell(self) -> None:

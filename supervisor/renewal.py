@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import gevent
 
 from app import layout
+from app.loop import Loop
 from app.settings import Settings
 from supervisor import certs, database_access, front, openvpn, public
 from supervisor.service import CannotStart, Reload, Service
@@ -19,23 +20,15 @@ from supervisor.service import CannotStart, Reload, Service
 log = logging.getLogger(__name__)
 
 
-class Renewal:
+class Renewal(Loop):
     """From `start` to `stop`, every [tls] check_seconds: renews, then calls `renewed`."""
 
     def __init__(self, *, settings: Settings, renewed: Callable[[], object]) -> None:
         self._settings = settings
         self._renewed = renewed
-        self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def use(self, settings: Settings) -> None:
         self._settings = settings
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def _run(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from pathlib import Path
 import gevent
 from gevent import subprocess
 
+from app.loop import Loop
 from app.settings import ROOT, Settings
 from supervisor import backup, locations
 
@@ -27,20 +28,15 @@ OVERDUE = 1.5  # of the time between two: then it is said
 log = logging.getLogger(__name__)
 
 
-class Schedule:
+class Schedule(Loop):
     """From `start` to `stop`. `settings` gives them as they are by then."""
 
     def __init__(self, *, settings: Callable[[], Settings]) -> None:
         self._settings = settings
-        self._greenlet: gevent.Greenlet[[], None] | None = None
         self._process: standard.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
     def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        super().stop()
         if self._process is not None:
             self._process.terminate()
             self._process.wait()

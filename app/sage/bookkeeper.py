@@ -16,6 +16,7 @@ from psycopg2.extras import execute_values
 
 from app import attempts
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.sage.consumption import Consumption, Line
 from app.skew import Skew
 
@@ -25,7 +26,7 @@ PRUNE_SECONDS = 600.0  # between looks for what is old
 log = logging.getLogger(__name__)
 
 
-class Bookkeeper:
+class Bookkeeper(Loop):
     def __init__(
         self, *, consumption: Consumption, database: Database, interval: float, keep_days: float
     ) -> None:
@@ -37,15 +38,10 @@ class Bookkeeper:
         self._networks: dict[str, str] = {}  # of guests whose sessions were seen here
         self._pruned = float("-inf")
         self._skew = Skew()
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
         """Write what there is, if the database takes it, and end."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        super().stop()
         try:
             self.write()
         except (Unavailable, psycopg2.Error) as error:

@@ -21,6 +21,7 @@ from psycopg2.extras import execute_values
 
 from app import limits
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.sage.pool import Pool
 from app.sage.roll import Roll
 from app.sage.sexton import Sexton
@@ -36,7 +37,7 @@ SILENCE = 30.0  # seconds after which a server's sessions do not count any more
 log = logging.getLogger(__name__)
 
 
-class Census:
+class Census(Loop):
     def __init__(self, *, pool: Pool, database: Database, address: str) -> None:
         """`address`: of this server (host:port), as its sessions are recorded with it."""
         self._pool = pool
@@ -45,14 +46,6 @@ class Census:
         self._roll = Roll(pool=pool, address=address)
         self._sexton = Sexton(pool=pool)
         self._counted = 0.0  # the database's time when we read last what was counted
-        self._greenlet: gevent.Greenlet[[], None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def step(self) -> None:
         """Say that we are here and what we have, ask what others have. Raises Unavailable."""

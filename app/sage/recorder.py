@@ -19,6 +19,7 @@ from psycopg2.extras import execute_values
 
 from app import burials
 from app.db import Database, Unavailable
+from app.loop import Loop
 from app.sage.journal import Journal
 from app.sage.pool import Pool
 from app.sage.sexton import is_of_a_person
@@ -96,24 +97,19 @@ def forget_replaced(cursor: Cursor, run: str, area: str, update: int) -> None:
     )
 
 
-class Recorder:
+class Recorder(Loop):
     def __init__(self, *, pool: Pool, database: Database, interval: float) -> None:
         """`interval`: seconds between looks for something new."""
         self._pool = pool
         self._database = database
         self._interval = interval
-        self._greenlet: gevent.Greenlet[[], None] | None = None
         self._set_aside: set[Journal] = set()
         self._skew = Skew()
         self.delayed = ""  # why nothing is being recorded now
 
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
     def stop(self) -> None:
         """Record what there is, if the database takes it, and end."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        super().stop()
         try:
             self.record()
         except Unavailable as error:

@@ -16,24 +16,17 @@ from psycopg2.extensions import cursor as Cursor
 from app import accounts, permissions
 from app.browsers import Browser, Browsers
 from app.db import Database, Unavailable
+from app.loop import Loop
 
 log = logging.getLogger(__name__)
 SIGNED_OUT, DISABLED = "signed out", "disabled: "  # static/js/worksheet.js knows them
 
 
-class Standing:
+class Standing(Loop):
     def __init__(self, *, database: Database, browsers: Browsers, interval: float) -> None:
         self._database = database
         self._browsers = browsers
         self._interval = interval
-        self._greenlet: gevent.Greenlet[..., None] | None = None
-
-    def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
 
     def check(self) -> None:
         """Cut off the pages whose sign-in is over, or that show what they may not any more."""
