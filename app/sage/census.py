@@ -11,6 +11,7 @@ sessions comes with it (roll.py), and what was deleted (sexton.py).
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 
@@ -31,6 +32,7 @@ INTERVAL = 2.0  # seconds
 # one is quicker. But a slow database must be waited for.
 PATIENCE, LONGEST_PATIENCE = 2.0, 16.0  # seconds that one try may take
 RETRY = 0.2  # seconds
+PRUNE_SECONDS = 60.0  # between looks for counts that are old
 OVERLAP = 10.0  # seconds that a transaction may take: what it has changed is read after that, too
 SILENCE = 30.0  # seconds after which a server's sessions do not count any more
 
@@ -46,6 +48,7 @@ class Census(Loop):
         self._roll = Roll(pool=pool, address=address)
         self._sexton = Sexton(pool=pool)
         self._counted = 0.0  # the database's time when we read last what was counted
+        self._pruned = -math.inf  # on the monotonic clock
 
     def step(self) -> None:
         """Say that we are here and what we have, ask what others have. Raises Unavailable."""
@@ -108,7 +111,9 @@ class Census(Loop):
                 [(subject, self._address, minute, count) for subject, minute, count in rows],
             )
             counts.note_written(rows)
-        cursor.execute("DELETE FROM run_counts WHERE changed < now() - interval '62 minutes'")
+        if time.monotonic() - self._pruned > PRUNE_SECONDS:
+            cursor.execute("DELETE FROM run_counts WHERE changed < now() - interval '62 minutes'")
+            self._pruned = time.monotonic()
 
     def _run(self) -> None:
         pause, patience = INTERVAL, PATIENCE
