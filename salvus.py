@@ -25,6 +25,7 @@ from app import (
     commands,
     layout,
     limit_commands,
+    live_sessions,
     mining,
     people_commands,
     session_commands,
@@ -38,6 +39,7 @@ from app.db import Database, MigrationError, Unavailable
 from app.delivery import Delivery
 from app.directory import Directory
 from app.evaluations import Evaluations
+from app.live_sessions import LiveSession
 from app.losses import Losses
 from app.merging import Merger
 from app.nodes import Nodes
@@ -221,8 +223,8 @@ class Site:
             browsers=self.browsers,
             nodes=self.nodes,
             servers=self._servers,
-            sessions=self._sessions,
             watching=self._overview,
+            sessions=self._live_sessions,
             suspects=self._suspects,
             reports=self._reports,
             notices=self._notices,
@@ -297,6 +299,11 @@ class Site:
             self._support.stop()
         if self._lock is not None:
             self._lock.release()
+
+    def _live_sessions(self) -> list[LiveSession]:
+        """Raises Unavailable."""
+        with self.database.reading() as cursor:
+            return live_sessions.listed(cursor)
 
     def _suspects(self) -> list[mining.Suspect]:
         """Who computes without pause. Raises Unavailable."""

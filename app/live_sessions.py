@@ -1,4 +1,5 @@
-"""Sessions that live now, as administrators see them: whose, where, and what they use.
+"""Sessions that live now, as administrators and the status page see them: whose, where, and
+what they use.
 
 What they use is what their sage servers said last. Every function takes a cursor.
 """
@@ -24,6 +25,7 @@ class LiveSession:
     role: str  # of the person; of a tool, the one it has the limits of
     server: str  # host:port of its sage server
     started: datetime
+    seconds: float  # since then
     state: str  # waiting, starting, busy or idle; empty, as all below is 0, if that is not known
     cpu_seconds: float
     percent_cpu: float  # of one core
@@ -43,8 +45,9 @@ def listed(cursor: Cursor, *, account: str = "", id: str = "") -> list[LiveSessi
         SELECT sessions.id::text, worksheet::text, coalesce(worksheets.title, ''),
                coalesce(accounts.id::text, ''),
                coalesce(accounts.name, ''), coalesce(accounts.role, sessions.kind),
-               sessions.server, started, coalesce(state, ''), coalesce(cpu_seconds, 0),
-               coalesce(percent_cpu, 0), coalesce(memory, 0), coalesce(processes, 0),
+               sessions.server, started, extract(epoch FROM now() - started)::float,
+               coalesce(state, ''), coalesce(cpu_seconds, 0), coalesce(percent_cpu, 0),
+               coalesce(memory, 0), coalesce(processes, 0),
                coalesce(extract(epoch FROM now() - used), 0)::float,
                coalesce(sage_servers.seen < now() - make_interval(secs => %(silence)s), true)
         FROM sessions

@@ -68,15 +68,6 @@ class Stored:
     has_files: bool = False  # in the worksheet's folder
 
 
-@dataclass(frozen=True)
-class SessionInUse:
-    id: str
-    worksheet: str
-    server: str  # host:port of its sage server
-    state: str  # busy or idle
-    seconds: float  # since it began
-
-
 class Sessions:
     def __init__(
         self, *, database: Database, delivery: Delivery, placements: Placements
@@ -87,24 +78,6 @@ class Sessions:
 
     def watch(self, browser: Browser) -> Watch:
         return Watch(browser, self)
-
-    def live(self) -> list[SessionInUse]:
-        """The sessions that run now, oldest first, as the status page shows them.
-
-        Raises Unavailable.
-        """
-        with self._database.reading() as cursor:
-            cursor.execute(
-                """
-                SELECT id::text, worksheet::text, server,
-                       CASE WHEN EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.id
-                                         AND runs.finished IS NULL)
-                            THEN 'busy' ELSE 'idle' END,
-                       extract(epoch FROM now() - started)::float
-                FROM sessions WHERE ended IS NULL ORDER BY started
-                """
-            )
-            return [SessionInUse(*row) for row in cursor.fetchall()]
 
     def stored(self, browser: Browser, session: str, after: int) -> Stored | None:
         """What `browser` lacks, None if it has no such worksheet. Raises Unavailable."""

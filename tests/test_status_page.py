@@ -52,6 +52,9 @@ def test_it_shows_what_runs_and_keeps_up(
     expect(tab.get_by_role("row", name="sage-1").locator("canvas").first).to_be_visible(
         timeout=PATIENCE
     )
+    session = tab.get_by_role("row", name=page.worksheet[:8])
+    expect(session).to_contain_text("idle", timeout=PATIENCE)
+    expect(session).to_contain_text("MB", timeout=PATIENCE)
     tab.get_by_role("button", name="day").click()
     expect(tab.get_by_role("button", name="day")).to_have_attribute("aria-pressed", "true")
 

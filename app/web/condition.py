@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
@@ -12,12 +11,12 @@ import gevent
 
 from app.browsers import Browsers
 from app.db import Unavailable
+from app.live_sessions import LiveSession
 from app.mining import Suspect
 from app.nodes import Nodes
 from app.servers import ServersInUse
-from app.sessions import Sessions
 from app.settings import Settings
-from app.web.host_status import hosts_of, services_of
+from app.web.host_status import UNKNOWN, hosts_of, services_of
 from app.web.status import ErrorStatus, SessionStatus, Snapshot, SuspectStatus
 from app.wire.messages_pb2 import HostReport
 
@@ -52,16 +51,16 @@ class Condition:
         browsers: Browsers,
         nodes: Nodes,
         servers: ServersInUse,
-        sessions: Sessions,
         watching: Watching,
+        sessions: Callable[[], Sequence[LiveSession]],
         suspects: Callable[[], Sequence[Suspect]],
         reports: Callable[[], Reports],
         notices: Callable[[], Iterable[str]],
         lag: Callable[[], float],
     ) -> None:
         """`reports`: what supervisors say, and why others say nothing; `notices` says what the host
-        does without; `lag`: seconds by which our greenlets run late; `suspects`: who computes
-        without pause, may raise Unavailable."""
+        does without; `lag`: seconds by which our greenlets run late. `sessions`, those that
+        live, and `suspects`, who computes without pause, may raise Unavailable."""
         self._settings = settings
         self._version = version
         self._browsers = browsers
@@ -96,7 +95,7 @@ class Condition:
                 now["protection"] = dict(sorted(node.protections.items()))
         self._tell_services(now)
         try:
-            now["sessions"] = [cast(SessionStatus, asdict(one)) for one in self._sessions.live()]
+            self._tell_sessions(now)
             now["errors"] = [cast(ErrorStatus, one) for one in self._watching.errors()]
             self._tell_suspects(now)
             restarts = self._watching.restarts()
@@ -121,6 +120,20 @@ class Condition:
         now["hosts"] = hosts_of(reports, silent, measured)
         now["services"] = services_of(reports, silent, measured, datetime.now(UTC))
         now["notices"] += [f"{host}: {why}" for host, why in silent.items()]
+
+    def _tell_sessions(self, now: Snapshot) -> None:
+        """Those that live, the oldest first. Raises Unavailable."""
+        now["sessions"] = [
+            SessionStatus(
+                id=one.id,
+                worksheet=one.worksheet,
+                server=one.server,
+                state=one.state or UNKNOWN,
+                seconds=one.seconds,
+                resident_size=one.memory or None,
+            )
+            for one in sorted(self._sessions(), key=lambda one: one.started)
+        ]
 
     def _tell_suspects(self, now: Snapshot) -> None:
         """Who computes without pause. Raises Unavailable."""

@@ -75,7 +75,7 @@ class SessionStatus(TypedDict, total=False):
     id: str
     worksheet: str
     server: str  # host:port of its sage server
-    state: str  # starting, busy, idle
+    state: str  # waiting, starting, busy, idle; unknown: its server has not said it yet
     seconds: float  # since it began
     resident_size: int | None  # bytes
 
