@@ -1,9 +1,6 @@
-"""The pool: a warm zygote, spare sessions forked from it, and a timeline per worksheet.
+"""The pool: sessions forked from a warm zygote, some of them spare, and a timeline per worksheet.
 
-Sessions come from the current zygote. Another one may be warming up to take its place, when
-it has died, when Sage was upgraded, or because the operator said so; one whose place was
-taken lives on until the last of its sessions has ended. If a zygote dies, its sessions die
-with it (the kernel sees to that) and are told so.
+If a zygote dies, its sessions die with it (the kernel sees to that) and are told so.
 """
 
 from __future__ import annotations
@@ -20,12 +17,11 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import gevent
-from gevent.event import Event
 
 from app.limits import Raised
+from app.loop import Loop
 from app.sage.allowances import Allowances
 from app.sage.cgroups import Cgroups
 from app.sage.consumption import Consumption
@@ -35,18 +31,16 @@ from app.sage.places import Claim, Person, Places
 from app.sage.processes import Table
 from app.sage.protections import Protections
 from app.sage.session import Reply, Session, end_runs
-from app.sage.spawner import Gone, Listeners, Spawner
+from app.sage.spawner import Gone, Spawner
 from app.sage.splitter import MARK_SIZE
 from app.sage.timeline import Timeline
 from app.sage.transcript import Transcript
+from app.sage.zygotes import Zygotes
 from app.settings import Limits, Settings
 from app.wire.messages_pb2 import Bounds, Fork, Message, Opened, Ready
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between a zygote's death and the next one
-STEADY = 60.0  # seconds after which a zygote counts as having worked
 REFILL_PAUSE = 0.05  # seconds that a new session has the processors to itself, if spares are left
 SPARE_RETRY = 1.0  # seconds until a spare that died is replaced
-UPGRADE_SECONDS = 5.0  # between looks whether Sage was replaced by another version
 QUIET_LOOKS = 10  # a session that does nothing is looked at every so many times
 PIECE = 1 << 20  # bytes of a file that are read at once
 KEEP_SECONDS = 5.0  # in which the files of sessions that have ended are kept at a stop
@@ -59,7 +53,7 @@ class PoolError(Exception):
     """No session can be had; the text is for the person who asked for one."""
 
 
-class Pool:
+class Pool(Loop):
     def __init__(
         self,
         *,
@@ -73,13 +67,11 @@ class Pool:
         """`address`: of this sage server (host:port), as sessions are recorded with it."""
         self._settings = settings
         self._address = address
-        self._protections = protections
         self._cgroups = cgroups
         self._keeper = keeper
         self._consumption = consumption
-        self._folder = settings.sage_folder
-        self._journals = self._folder / "journals"
-        self._homes = self._folder / "homes"
+        self._journals = settings.sage_folder / "journals"
+        self._homes = settings.sage_folder / "homes"
         self._timelines: dict[str, Timeline] = {}
         self._sessions: dict[str, Session] = {}
         self.allowances = Allowances(settings)
@@ -88,19 +80,17 @@ class Pool:
             _key(limits): [] for limits in (settings.limits, *settings.kinds.values())
         }
         self._unforked: list[Session] = []
-        self._current: Spawner | None = None
-        self._next: Spawner | None = None
-        self._retired: set[Spawner] = set()
-        self._pause = FIRST_PAUSE
-        self._greenlets: list[gevent.Greenlet[[], None]] = []
-        self._watched: tuple[str, ...] = ()  # files that another version of Sage would change
+        self._zygotes = Zygotes(
+            settings=settings,
+            protections=protections,
+            on_ready=self._zygote_ready,
+            on_exit=self._exited,
+            on_gone=self._zygote_gone,
+        )
         self._stopping = False
-        self.ready = Event()
-        self.failure = ""  # why the latest zygote did not come up
         self.language = ""
         self._own_report = protections.report | cgroups.report
         self.protections = dict(self._own_report)  # of sessions: "on", or why not
-        self.warning = ""
 
     # -- Life ----------------------------------------------------------------------
 
@@ -111,36 +101,34 @@ class Pool:
         for home in self._homes.iterdir():
             shutil.rmtree(home, ignore_errors=True)
         self._recover()
-        self._warm_next()
-        self._greenlets = [gevent.spawn(self._look), gevent.spawn(self._watch_upgrades)]
+        self._zygotes.start()
+        super().start()
 
     def wait_ready(self, seconds: float) -> None:
         """Wait until sessions can be forked. Raises PoolError."""
-        if not self.ready.wait(seconds):
+        if not self._zygotes.ready.wait(seconds):
             raise PoolError(
-                f"Sage did not start within {seconds:g} s (sage.start_seconds). {self.failure}"
+                f"Sage did not start within {seconds:g} s (sage.start_seconds)."
+                f" {self._zygotes.failure}"
             )
 
     def stop(self) -> None:
         """End every session, and the zygotes."""
         self._stopping = True
-        gevent.killall(self._greenlets)
+        super().stop()
+        self._zygotes.stop()
         for session in list(self._sessions.values()):
             session.kill("the Sage server was stopped")
         deadline = time.monotonic() + 2
         while self._sessions and time.monotonic() < deadline:
             gevent.sleep(0.01)
-        for spawner in (self._current, self._next, *self._retired):
-            if spawner is not None:
-                spawner.close()
+        self._zygotes.close()
         self._keeper.wait(KEEP_SECONDS)
         self._cgroups.close()
 
     def replace_zygote(self) -> None:
         """Warm a new zygote; once it is ready, new sessions come from it."""
-        if self._next is None and not self._stopping:
-            log.info("a new zygote is being warmed")
-            self._warm_next()
+        self._zygotes.replace()
 
     def _recover(self) -> None:
         reason = "the Sage server that ran it was killed"
@@ -329,20 +317,6 @@ class Pool:
         """How many sessions there are, without spares."""
         return len(self._places)
 
-    def statistics(self) -> dict[str, object]:
-        serving = self.serving()
-        return {
-            "language": self.language,
-            "warning": self.warning,
-            "ready": self.ready.is_set(),
-            "sessions": len(self._places),
-            "waiting": len(self._places.waiting),
-            "busy": sum(session.busy for session in serving),
-            "spares": sum(len(stock) for stock in self._stocks.values()),
-            "limit": self._settings.sage.max_sessions,
-            "protections": self.protections,
-        }
-
     def _open(self, timeline: Timeline, person: Person, *, first: bool = False) -> None:
         limits = self.allowances.limits_of(person.account, person.kind)
         stock = self._stock(limits)
@@ -422,7 +396,7 @@ class Pool:
     def _refill(self) -> None:
         for limits in (self._settings.limits, *self._settings.kinds.values()):
             stock = self._stocks[_key(limits)]
-            while self.ready.is_set() and len(stock) < self._settings.sage.spares:
+            while self._zygotes.ready.is_set() and len(stock) < self._settings.sage.spares:
                 session = self._new(limits)
                 stock.append(session)
                 self._fork(session)
@@ -446,7 +420,7 @@ class Pool:
         for stock in self._stocks.values():
             if session in stock:
                 stock.remove(session)
-                if session.spawner not in self._retired and not self._stopping:
+                if not self._stopping and not self._zygotes.has_retired(session.spawner):
                     log.error("a spare session died: %s", session.end_reason)
                     gevent.spawn_later(SPARE_RETRY, self._refill)
         if session.journal is not None:
@@ -457,7 +431,7 @@ class Pool:
         self._count_last(session)
         self._places.leave(session.id)
         self._admit()
-        self._end_if_unused(session.spawner)
+        self._end_unused_zygotes()
         gevent.spawn(self._clean_up, session)
 
     def _dismiss_substitute(self, session: Session) -> None:
@@ -485,7 +459,7 @@ class Pool:
 
     # -- Looking after them ------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _run(self) -> None:
         """Compare at intervals what sessions use with what they may."""
         count = 0
         while True:
@@ -530,96 +504,40 @@ class Pool:
             return 0
         return self.allowances.runs_of(session.journal.opened.account)
 
-    def _watch_upgrades(self) -> None:
-        """Replace the zygote when another Sage has been installed, once that has settled."""
-        before: list[int] | None = None
-        of_zygote: list[int] | None = None
-        while True:
-            gevent.sleep(UPGRADE_SECONDS)
-            now = _times(self._watched)
-            if self._next is not None or not self.ready.is_set() or now is None:
-                of_zygote = None
-            elif of_zygote is None:
-                of_zygote = now
-            elif now != of_zygote and now == before:
-                log.warning("Sage was changed on disk")
-                self.replace_zygote()
-            before = now
+    # -- Their processes ---------------------------------------------------------------
 
-    # -- Zygotes -----------------------------------------------------------------------
-
-    def _warm_next(self) -> None:
-        self._next = Spawner(
-            settings=self._settings,
-            protections=self._protections,
-            folder=self._folder,
-            listeners=Listeners(
-                on_ready=self._zygote_ready, on_exit=self._exited, on_gone=self._zygote_gone
-            ),
-        )
-        self._next.start()
-
-    def _zygote_ready(self, spawner: Spawner, zygote: Ready) -> None:
-        """The next one takes over."""
-        before, self._current, self._next = self._current, spawner, None
-        self._watched = tuple(zygote.files)
-        self.language, self.warning, self.failure = zygote.language, zygote.warning, ""
-        log.info("%s is warm%s", self.language, f" ({self.warning})" if self.warning else "")
+    def _zygote_ready(self, zygote: Ready) -> None:
+        """Sessions come from another one now; of the one before the spares end."""
+        self.language = zygote.language
         self.protections = self._own_report | dict(zygote.protections)
         for name, state in self.protections.items():
             log.log(
                 logging.INFO if state == "on" else logging.WARNING,
                 "protection of sessions: %s: %s", name, state,
             )
-        if before is not None:
-            self._retire(before)
-        self.ready.set()
-        for session in list(self._unforked):
-            self._fork(session)
-        self._unforked.clear()
-        self._refill()
-
-    def _retire(self, spawner: Spawner) -> None:
-        """Its spares end now, its sessions when they are done."""
-        self._retired.add(spawner)
         for stock in self._stocks.values():
             for spare in list(stock):
-                stock.remove(spare)
-                spare.kill("its zygote was replaced")
-        self._end_if_unused(spawner)
+                if self._zygotes.has_retired(spare.spawner):
+                    stock.remove(spare)
+                    spare.kill("its zygote was replaced")
+        self._end_unused_zygotes()
+        unforked, self._unforked = self._unforked, []
+        for session in unforked:
+            self._fork(session)
+        self._refill()
 
-    def _end_if_unused(self, spawner: Spawner | None) -> None:
-        used = {session.spawner for session in self._sessions.values()}
-        if spawner in self._retired and spawner not in used:
-            spawner.kill()
+    def _end_unused_zygotes(self) -> None:
+        self._zygotes.end_unused({session.spawner for session in self._sessions.values()})
 
-    def _zygote_gone(self, spawner: Spawner, why: str) -> None:
-        self._retired.discard(spawner)
-        if spawner is self._current:
-            self._current = None
-            self.ready.clear()
+    def _zygote_gone(self, spawner: Spawner) -> None:
         for session in list(self._sessions.values()):
             if session.spawner is spawner:
                 session.exited("the Sage zygote it came from has died")
-        if spawner is self._next:
-            self._next = None
-            self.failure = why
-            if self._current is not None:
-                log.error("the new zygote did not come up (%s); the old one stays", why)
-        if self._current is None and self._next is None and not self._stopping:
-            if spawner.seconds > STEADY:
-                self._pause = FIRST_PAUSE
-            log.error("the Sage zygote is gone (%s); the next one starts in %g s", why, self._pause)
-            gevent.spawn_later(self._pause, self._warm_if_none)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
-
-    def _warm_if_none(self) -> None:
-        if self._current is None and self._next is None and not self._stopping:
-            self._warm_next()
 
     def _fork(self, session: Session) -> None:
         """Have a process forked for `session`; what goes wrong is told as its death."""
-        if self._current is None:
+        zygote = self._zygotes.current
+        if zygote is None:
             self._unforked.append(session)
             session.wait_for_zygote()
             return
@@ -639,11 +557,11 @@ class Pool:
                 bounds=bounds_of(session.limits),
                 cgroups=len(doors),
             )
-            session.spawner = self._current
-            session.connect(*self._current.fork(order, doors), self._settings.wire.max_message)
+            session.spawner = zygote
+            session.connect(*zygote.fork(order, doors), self._settings.wire.max_message)
         except Gone as error:
-            self._current = session.spawner = None
-            self.ready.clear()
+            session.spawner = None
+            self._zygotes.lose(zygote)
             if session.journal is None:
                 session.fail(str(error))
             else:
@@ -679,11 +597,3 @@ def bounds_of(limits: Limits) -> Bounds:
 def _key(limits: Limits) -> bytes:
     """Spares with the same one will do for each other."""
     return bounds_of(limits).SerializeToString(deterministic=True)
-
-
-def _times(files: Iterable[str]) -> list[int] | None:
-    """When the files were changed; None while one is missing."""
-    try:
-        return [Path(file).stat().st_mtime_ns for file in files]
-    except OSError:
-        return None
