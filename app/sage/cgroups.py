@@ -19,7 +19,6 @@ CONTROLLERS = ("memory", "pids", "cpu")  # that are wanted
 NAMES = {"memory": "memory of a session", "pids": "processes of a session",
          "cpu": "processor time of a session"}  # fmt: skip
 FIRST_VERSION_NAMES = {"cpu": "cpuacct"}
-REMOVE_TRIES = 50  # a group is busy until the kernel has buried its processes
 
 log = logging.getLogger(__name__)
 

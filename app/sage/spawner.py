@@ -67,7 +67,6 @@ class Spawner:
         self._process: subprocess.Popen[bytes] | None = None
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self._began = 0.0
-        self.is_ready = False
 
     @property
     def seconds(self) -> float:
@@ -182,14 +181,12 @@ class Spawner:
             message = received.message
             kind = message.WhichOneof("body")
             if kind == "ready":
-                self.is_ready = True
                 self._listeners.on_ready(self, message.ready)
             elif kind == "exited":
                 exited: Exited = message.exited
                 self._listeners.on_exit(exited.session, exited.reason)
 
     def _end(self) -> None:
-        self.is_ready = False
         if self._control is not None:
             self._control.close()
         if self._process is not None:

@@ -12,7 +12,7 @@ export function visible(text) {
 }
 
 /** The style that `style` becomes after the SGR parameters `codes` ("1;31"). */
-export function restyle(style, codes) {
+function restyle(style, codes) {
   const numbers = codes.split(/[;:]/).map(Number)
   let { foreground, background, bold, italic, underline } = style
   for (let n = 0; n < numbers.length; n++) {

@@ -20,7 +20,7 @@ const ENDINGS = {
 }
 const NEAR = 200 // ms
 const KINDS = { [CellKind.CODE]: "code", [CellKind.MARKDOWN]: "markdown", [CellKind.RAW]: "raw" }
-export const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, auto: false, deleted: false }
+const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, auto: false, deleted: false }
 
 export class Cell {
   #handlers

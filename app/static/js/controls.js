@@ -12,7 +12,7 @@ import { t } from "./words.js"
 const MATH = /\$([^$]+)\$/
 
 /** Text with what stands between dollars typeset. */
-export function mathText(text) {
+function mathText(text) {
   return text.split(MATH).map((piece, index) => index % 2 ? inlineMath(piece) : piece)
 }
 

@@ -1,7 +1,7 @@
 // Where a cell stands among others: positions are numbers, with room between them. Pure.
 
 /** Whether one cell comes before another. */
-export function isBefore(one, other) {
+function isBefore(one, other) {
   return one.position < other.position || (one.position === other.position && one.id < other.id)
 }
 
