@@ -104,6 +104,12 @@ def connect(settings: Settings) -> Database:
     )
 
 
+def connect_cache(settings: Settings) -> Cache:
+    """The site's cache, as this process uses it."""
+    servers = memcached.memcached_servers(settings)
+    return Cache(servers=servers, timeout=settings.memcached.timeout)
+
+
 def migrate(database: Database) -> None:
     """Bring the schema up to date, waiting for the database as long as it takes."""
     complained = False
@@ -148,9 +154,7 @@ class Site:
         self.settings = settings
         self.database = connect(settings)
         self._tokens = Tokens(data_dir=settings.data_dir, database=self.database)
-        self.cache = Cache(
-            servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
-        )
+        self.cache = connect_cache(settings)
         context = client_context(certs.identity(settings))
         name = f"{settings.app.host}:{settings.app.port}"
         self.nodes = Nodes(name=name, tokens=self._tokens, context=context, wire=settings.wire)
@@ -358,7 +362,6 @@ class Site:
         if failures := self._support.wait_settled():
             raise CannotStart("; ".join(f"{name}: {why}" for name, why in failures.items()))
 
-
     def _start_monitor(self) -> None:
         this = Watched(
             type="salvus",
@@ -449,9 +452,7 @@ def supervise() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         gevent.signal_handler(number, stopping.set)
     database = connect(settings)
-    cache = Cache(
-        servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
-    )
+    cache = connect_cache(settings)
     tokens = Tokens(data_dir=settings.data_dir, database=database)
     supervision = Supervision(settings=settings, read=settings_file.read, tokens=tokens)
     host = supervision.services
@@ -581,10 +582,7 @@ main.add_command(console.command(settings_file.read, certs.made_identity))
 
 
 def _database_and_cache(settings: Settings) -> tuple[Database, Cache]:
-    cache = Cache(
-        servers=memcached.memcached_servers(settings), timeout=settings.memcached.timeout
-    )
-    return connect(settings), cache
+    return connect(settings), connect_cache(settings)
 
 
 for command in monitoring.commands(settings_file.read, _database_and_cache):

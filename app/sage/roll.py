@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from app import accounts
 from app.sage.pool import Pool
 from app.sage.session import Session
 
@@ -78,12 +79,7 @@ class Roll:
         people = {session.account for session in sessions if session.account}
         if not people:
             return
-        cursor.execute(
-            "SELECT id::text, disabled_because FROM accounts"
-            " WHERE id::text = ANY(%s) AND disabled IS NOT NULL",
-            (list(people),),
-        )
-        for account, because in cursor.fetchall():
+        for account, because in accounts.disabled(cursor, people).items():
             for session in sessions:
                 if session.account == account:
                     session.kill(f"the account is disabled. {because}".strip())
