@@ -92,13 +92,19 @@ def piece(cursor: Cursor, file: str, start: int) -> bytes:
     return bytes(row[0]) if row else b""
 
 
+def pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """All of a file, a piece at a time; `read(start)` is as `piece`."""
+    start = 0
+    while data := read(start):
+        yield data
+        start += len(data)
+
+
 def pack(archive: zipfile.ZipFile, name: str, read: Callable[[int], bytes]) -> None:
-    """Put a file into a zip, a piece at a time; `read(start)` is as `piece`."""
+    """Put a file into a zip; `read` as for `pieces`."""
     with archive.open(name, "w", force_zip64=True) as target:
-        start = 0
-        while data := read(start):
+        for data in pieces(read):
             target.write(data)
-            start += len(data)
 
 
 def used(cursor: Cursor, worksheet: str) -> int:

@@ -215,7 +215,7 @@ class Folder:
             target = os.open(unfinished, flags, 0o600, dir_fd=parent)
             try:
                 os.fchown(target, owner.st_uid, owner.st_gid)
-                for data in self._pieces(id):
+                for data in folders.pieces(partial(self._piece, id)):
                     _in_thread(partial(_write_all, target, data))
                 found = os.fstat(target)
             finally:
@@ -229,15 +229,9 @@ class Folder:
         finally:
             os.close(parent)
 
-    def _pieces(self, id: str) -> Iterator[bytes]:
-        start = 0
-        while True:
-            with self._database.reading() as cursor:
-                data = folders.piece(cursor, id, start)
-            if not data:
-                return
-            yield data
-            start += len(data)
+    def _piece(self, id: str, start: int) -> bytes:
+        with self._database.reading() as cursor:
+            return folders.piece(cursor, id, start)
 
     # -- From home to the database -----------------------------------------------------
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -88,17 +89,11 @@ class Files:
         except (NoFile, NodeDown):
             if kept is None:
                 raise
-        return self._pieces(kept.id), kept.size
+        return folders.pieces(partial(self._piece, kept.id)), kept.size
 
-    def _pieces(self, file: str) -> Iterator[bytes]:
-        start = 0
-        while True:
-            with self._database.reading() as cursor:
-                data = folders.piece(cursor, file, start)
-            if not data:
-                return
-            yield data
-            start += len(data)
+    def _piece(self, file: str, start: int) -> bytes:
+        with self._database.reading() as cursor:
+            return folders.piece(cursor, file, start)
 
     # --- Changing ---
 
