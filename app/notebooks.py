@@ -33,18 +33,27 @@ Output = dict[str, Any]
 def read(text: str, title: str) -> Manuscript:
     """The notebook in `text`, of any version of the format. Raises NoManuscript."""
     try:
-        notebook = nbformat.reads(text, as_version=FORMAT)  # type: ignore[no-untyped-call]
-        nbformat.validate(notebook)
+        notebook = _mended(nbformat.reads(text, as_version=FORMAT))  # type: ignore[no-untyped-call]
     except NotJSONError:
         raise NoManuscript("It is no notebook: it is not JSON.") from None
     except Exception as error:  # each version's reader raises what it happens to stumble over
         raise NoManuscript(f"It is no notebook: {_first_line(error)}") from None
     plain = json.loads(json.dumps(notebook))
     return Manuscript(
-        plain["metadata"].get(OURS, {}).get("title") or title,
+        str(_group(plain["metadata"], OURS).get("title") or title),
         tuple(_part(cell) for cell in plain["cells"]),
         plain["metadata"],
     )
+
+
+def _mended(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Without metadata of cells and notebook that the format forbids. Raises ValidationError."""
+    if nbformat.validator.isvalid(notebook):  # type: ignore[no-untyped-call]
+        return notebook
+    mended: dict[str, Any]
+    _, mended = nbformat.validator.normalize(notebook, strip_invalid_metadata=True)
+    nbformat.validate(mended)
+    return mended
 
 
 def write(manuscript: Manuscript) -> str:
@@ -73,8 +82,8 @@ def _part(cell: Mapping[str, Any]) -> Part:
         kind=cell["cell_type"],
         code=cell["source"],
         frames=tuple(_frames(outputs)),
-        folded=bool(metadata.get("jupyter", {}).get("source_hidden")),
-        auto=bool(metadata.get(OURS, {}).get("auto")),
+        folded=bool(_group(metadata, "jupyter").get("source_hidden")),
+        auto=bool(_group(metadata, OURS).get("auto")),
         metadata=kept,
     )
 
@@ -101,8 +110,15 @@ def _cell(part: Part, number: int) -> dict[str, Any]:
 
 def _mark(metadata: dict[str, Any], group: str, name: str, value: bool) -> None:
     """Say it if it is so, or if it was."""
-    if value or name in metadata.get(group, {}):
-        metadata[group] = {**metadata.get(group, {}), name: value}
+    before = _group(metadata, group)
+    if value or name in before:
+        metadata[group] = {**before, name: value}
+
+
+def _group(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What it says below `name`, where anything may stand."""
+    found = metadata.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 # --- Output -----------------------------------------------------------------------

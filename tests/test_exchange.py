@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,33 @@ def test_a_notebook_comes_back_as_it_was() -> None:
     written = json.loads(notebooks.write(notebooks.read(json.dumps(NOTEBOOK), "Rings")))
     assert written["metadata"].pop("salvus") == {"title": "Rings"}
     assert written == NOTEBOOK
+
+
+def test_odd_metadata_is_in_nobody_s_way() -> None:
+    odd: dict[str, Any] = {
+        "nbformat": 4, "nbformat_minor": 5,
+        "metadata": {"salvus": "mine", "authors": "one", "title": 5, "a": [1]},
+        "cells": [
+            {
+                "cell_type": "code", "id": "a", "source": "x", "execution_count": None,
+                "metadata": {"salvus": [1], "jupyter": 7, "collapsed": "maybe", "tags": ["t"]},
+                "outputs": [],
+            },
+            {"cell_type": "markdown", "id": "a", "source": "y", "metadata": {"salvus": None}},
+        ],
+    }  # fmt: skip
+    read = notebooks.read(json.dumps(odd), "Odd")
+    assert [(part.code, part.folded, part.auto) for part in read.parts] == [
+        ("x", False, False), ("y", False, False),
+    ]  # fmt: skip
+    assert read.title == "Odd"
+    written = json.loads(notebooks.write(read))
+    assert written["metadata"]["a"] == [1]
+    first, second = written["cells"]
+    # What the format forbids is left out, all else stays
+    assert first["metadata"] == {"salvus": [1], "tags": ["t"]}
+    assert second["metadata"] == {"salvus": None}
+    assert first["id"] != second["id"]
 
 
 def test_what_was_run_again_has_the_new_output(database: Database) -> None:
@@ -315,6 +344,25 @@ def test_a_file_becomes_a_worksheet_and_a_file_again(site: RunningSite, person: 
     assert json.loads(exported.text)["cells"] == NOTEBOOK["cells"]
     program = person.http.get(f"{person.origin}/w/{worksheet}/export.sage", timeout=PATIENCE)
     assert program.text.startswith("# %% [markdown]\n# # Rings\n")
+
+
+def test_a_large_notebook_comes_in_with_its_pictures(person: SignedIn) -> None:
+    picture = base64.b64encode(os.urandom(3 << 20)).decode() + "\n"
+    cell = {
+        "cell_type": "code", "id": "a", "metadata": {}, "source": "plot(x)", "execution_count": 1,
+        "outputs": [
+            {"output_type": "display_data", "data": {"image/png": picture}, "metadata": {}}
+        ],
+    }  # fmt: skip
+    worksheet = send(
+        person, "Large.ipynb", json.dumps({**NOTEBOOK, "cells": [cell]}).encode()
+    ).url.rsplit("/", 1)[1]
+    page = Page(person, worksheet)
+    shown = page.until(lambda message: message.frame.HasField("bundle")).frame.bundle
+    assert len(shown.parts[0].data) == 3 << 20
+    page.close()
+    exported = person.http.get(f"{person.origin}/w/{worksheet}/export.ipynb", timeout=PATIENCE)
+    assert json.loads(exported.text)["cells"] == [cell]
 
 
 @pytest.mark.parametrize(

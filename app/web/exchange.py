@@ -53,6 +53,7 @@ def register(app: flask.Flask, *, database: Database) -> None:
 
     @app.post("/worksheets/import")
     def import_worksheet() -> Response:
+        flask.request.max_content_length = LARGEST  # else that of all other forms
         if (flask.request.content_length or 0) > LARGEST:
             flask.abort(413, _("The file is larger than %(most)d MiB.", most=LARGEST >> 20))
         try:
