@@ -240,6 +240,38 @@ def test_what_is_typed_and_deleted_offline_is_kept_and_saved_later(
     saved(again)
 
 
+PASTE = """() => {
+    const clipboardData = new DataTransfer()
+    clipboardData.setData("text/plain", "x = 1 # äöü 😀\\n".repeat(100000))
+    const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true })
+    document.activeElement.dispatchEvent(paste)
+}"""
+
+
+def test_what_is_too_large_is_told_where_it_is_and_can_be_taken_back(
+    three: Tab, context: BrowserContext
+) -> None:
+    tab = three
+    saved(tab)
+    editor(tab, 2).focus()
+    tab.evaluate(PASTE)
+    expect(cell(tab, 2)).to_contain_text("This is too large", timeout=PATIENCE)
+    expect(tab.get_by_text("not saved yet: kept in this browser")).to_be_visible()
+    tab.keyboard.press("Control+Enter")
+    expect(output(tab, 2)).to_contain_text("This is too large")
+    # The connection and all other cells go on
+    finished(run(tab, 1, "!", keys="Control+Enter"))
+    expect(output(tab, 1)).to_contain_text("SyntaxError")
+    expect(tab.get_by_role("status").first).to_contain_text("idle", timeout=PATIENCE)
+    editor(tab, 2).focus()
+    tab.keyboard.press("Control+z")
+    codes(tab, "one!", "two", "three")
+    saved(tab)
+    other = context.new_page()
+    other.goto(tab.url)
+    codes(other, "one!", "two", "three")
+
+
 def test_the_slider_goes_back_and_a_version_is_restored(three: Tab) -> None:
     saved(three)
     address = three.url

@@ -103,7 +103,11 @@ ERRORS = {
 
 def register(app: flask.Flask, *, settings: Settings) -> None:
     """Add the frames of output to `app`, and to all its answers what pages may do."""
-    app.jinja_env.globals.update(site_title=settings.site.title, import_map=Markup(IMPORT_MAP))
+    app.jinja_env.globals.update(
+        site_title=settings.site.title,
+        import_map=Markup(IMPORT_MAP),
+        largest_message=settings.app.max_code,
+    )
     app.after_request(security_headers)
     app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(db.Unavailable, database_unavailable)

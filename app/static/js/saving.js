@@ -24,9 +24,10 @@ export class Saving {
 
   /** A cell is not as it is stored; false if this browser can't keep its draft. */
   edited(cell) {
-    const edit = this.#edits.get(cell.id) ?? { cell, sent: [], timer: 0 }
+    const edit = this.#edits.get(cell.id) ?? { cell, sent: [], timer: 0, isRefused: false }
     this.#edits.set(cell.id, edit)
     clearTimeout(edit.timer)
+    edit.isRefused = false
     edit.timer = setTimeout(() => this.flush(cell), PAUSE)
     this.#changed()
     return this.#drafts.keep(cell.id, cell.content, cell.shared.state)
@@ -47,6 +48,11 @@ export class Saving {
   /** Whether all is stored. */
   get isComplete() {
     return this.#edits.size === 0 && this.#title === null
+  }
+
+  /** The ids of cells that can't be stored as they are. */
+  get unfit() {
+    return [...this.#edits.keys()].filter(id => this.#edits.get(id).isRefused)
   }
 
   isDirty(id) {
@@ -71,6 +77,15 @@ export class Saving {
     clearTimeout(edit.timer)
     this.#edits.delete(id)
     this.#drafts.drop(id)
+    this.#changed()
+  }
+
+  /** The oldest save of a cell that was under way can't be stored. */
+  refused(id) {
+    const edit = this.#edits.get(id)
+    if (!edit) return
+    edit.sent.shift()
+    edit.isRefused = true
     this.#changed()
   }
 

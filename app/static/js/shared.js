@@ -8,6 +8,7 @@ import {
 } from "codemirror"
 
 const ELSEWHERE = "elsewhere"
+const LARGE = 64 * 1024 // bytes of news in which much may be text that was deleted again
 
 export class SharedText {
   #doc = new Doc()
@@ -80,7 +81,8 @@ export class SharedText {
 
   /** What the server may lack. */
   get news() {
-    return encodeStateAsUpdate(this.#doc, this.#stored ?? undefined)
+    const news = encodeStateAsUpdate(this.#doc, this.#stored ?? undefined)
+    return news.length < LARGE ? news : swept(this.state, this.#stored ?? undefined)
   }
 
   /** A place in it that stays where it is in the text, whatever is edited. */
@@ -96,4 +98,11 @@ export class SharedText {
       return null // it makes no sense
     }
   }
+}
+
+/** What is new since `stored`, without text that was deleted: Undo keeps that here. */
+function swept(state, stored) {
+  const doc = new Doc()
+  applyUpdate(doc, state)
+  return encodeStateAsUpdate(doc, stored)
 }

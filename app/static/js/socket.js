@@ -5,7 +5,9 @@
 // dead. The sender of frames is told how far they were taken in (Ack), which is what lets
 // it go on: it holds back a reader that lags.
 
-import { pack, unpack } from "./wire.js"
+import { amount } from "./usage.js"
+import { Unit, pack, unpack } from "./wire.js"
+import { t } from "./words.js"
 
 const PING_EVERY = 15_000 // ms
 const ANSWER_WITHIN = 5_000
@@ -14,6 +16,7 @@ const LONGEST_WAIT = 10_000
 const ACK_BYTES = 128 * 1024
 const ACK_AFTER = 200 // ms
 const SENT_AWAY = 4403 // close code: the page may not stay open
+const LARGEST = Number(document.body.dataset.largest) // bytes of a message to the server
 
 export class Socket {
   #url
@@ -49,7 +52,17 @@ export class Socket {
 
   /** Send if connected; what must arrive is sent again by whoever needs it. */
   send(kind, value) {
-    if (this.open) this.#socket.send(pack(kind, value))
+    if (!this.open) return
+    const message = pack(kind, value)
+    if (message.length > LARGEST) this.#refuse(value, message.length)
+    else this.#socket.send(message)
+  }
+
+  /** Say what the server would; it would end the connection, whenever that is sent again. */
+  #refuse({ run, id = "" }, bytes) {
+    const [size, largest] = [bytes, LARGEST].map(count => amount(count, Unit.BYTES))
+    const reason = t("This is too large: {size}, of {largest} at most. Put it into a file of the worksheet.", { size, largest })
+    this.#handlers.received("refused", { about: run ?? id, reason })
   }
 
   /** Drop the connection and make another. */

@@ -376,8 +376,10 @@ class Worksheet {
     if (this.#questions.answer(about, { reason, matches: [] })) return
     if (this.#updated.has(about)) this.#refuseUpdate(about, reason)
     else if (running) running.refuse(reason)
-    else if (this.#cells.get(about)) this.#cells.get(about).tell(reason)
-    else this.#notice("refused", reason)
+    else if (this.#cells.get(about)) {
+      this.#cells.get(about).tell(reason)
+      this.#saving.refused(about)
+    } else this.#notice("refused", reason)
     this.#enable()
   }
 
@@ -447,6 +449,7 @@ class Worksheet {
   }
 
   #edited(cell) {
+    if (this.#saving.unfit.includes(cell.id)) cell.tell("")
     const kept = this.#saving.edited(cell)
     this.#outline.refresh()
     this.#notice("storage", kept ? "" : t("This browser's storage is full or forbidden: until it is saved, what you type is in this page only."))
@@ -654,7 +657,9 @@ class Worksheet {
   #tellSaving() {
     const { saved } = this.#page
     const { text, isKept } = describeSaving({
-      complete: this.#saving.isComplete, open: this.#connection === "open", delayed: this.#delayed,
+      complete: this.#saving.isComplete,
+      open: this.#connection === "open",
+      delayed: this.#delayed || this.#saving.unfit.length > 0,
     })
     if (saved.textContent !== text) saved.textContent = text
     saved.dataset.kept = isKept
