@@ -64,7 +64,7 @@ def test_there_is_no_such_row_where_there_is_a_mouse(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("way", ["ltr", "rtl"])
-@pytest.mark.parametrize("width", [320, 360, 640])
+@pytest.mark.parametrize("width", [320, 360, 390, 480, 640])
 def test_pages_fit_narrow_windows_and_zoom(
     context: BrowserContext, site: RunningSite, way: str, width: int
 ) -> None:
@@ -72,8 +72,8 @@ def test_pages_fit_narrow_windows_and_zoom(
     tab = new_worksheet(context, site)
     tab.set_viewport_size({"width": width, "height": 700})
     finished(run(tab, 1, "print('x' * 300)\nfactor(2026)"))
-    tab.get_by_role("button", name="Worksheet menu").click()
     tab.evaluate("way => document.documentElement.dir = way", way)
+    tab.get_by_role("button", name="Worksheet menu").click()
     assert tab.evaluate(WITHIN) == []
     tab.keyboard.press("Escape")
     for path in PATHS:
