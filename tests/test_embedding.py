@@ -99,9 +99,7 @@ def test_a_damaged_link_says_so(context: BrowserContext, site: RunningSite) -> N
     expect(opened.get_by_role("alert")).to_contain_text("This link is damaged")
 
 
-def test_cells_run_in_pages_of_other_sites(
-    reader: Tab, elsewhere: str, site: RunningSite
-) -> None:
+def test_cells_run_in_pages_of_other_sites(reader: Tab, elsewhere: str, site: RunningSite) -> None:
     reader.goto(elsewhere)
     first = reader.frame_locator("iframe >> nth=0")
     expect(first.get_by_role("textbox", name="Code of cell 1")).to_contain_text("print(20 +")
@@ -130,6 +128,44 @@ def test_cells_run_in_pages_of_other_sites(
     reader.goto("about:blank")
     for account in visitors(site) - before:
         until_no_session(site, account)
+
+
+def test_what_comes_after_a_cell_with_a_mistake_runs(
+    reader: Tab, elsewhere: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "index.html"
+    page.write_text(page.read_text().replace('title="Sum"', 'title="Sum" data-values="no JSON"'))
+    reader.goto(elsewhere)
+    for place in (0, 1):
+        frame = reader.frame_locator(f"iframe >> nth={place}")
+        expect(frame.get_by_role("textbox", name="Code of cell 1")).to_be_visible()
+
+
+def test_a_visit_whose_time_is_over_begins_anew(reader: Tab, site: RunningSite) -> None:
+    """As after a night with the laptop closed."""
+    reader.goto(f"http://127.0.0.1:{site.port}/cell")
+    cell = reader.get_by_role("textbox", name="Code of cell 1")
+    cell.focus()
+    reader.keyboard.insert_text("print(20 + 22)")
+    run_button(reader)
+    output = reader.get_by_role("region", name="Output of cell 1")
+    expect(output).to_have_text("42\n")
+    url = database_url(settings_file.read(environment=site.environment))
+    with closing(psycopg2.connect(url)) as database, database, database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE sign_ins SET expires = now() FROM accounts"
+            " WHERE accounts.id = account AND role = 'guest'"
+        )
+    reader.context.set_offline(True)
+    reader.evaluate("dispatchEvent(new Event('online'))")  # have it look at its connection now
+    expect(reader.get_by_text("reconnecting")).to_be_visible(timeout=typing.PATIENCE)
+    cell.focus()
+    reader.keyboard.press("Control+End")
+    reader.keyboard.insert_text("\nprint('anew')")
+    reader.keyboard.press("Shift+Enter")
+    reader.context.set_offline(False)
+    expect(output).to_have_text("42\nanew\n", timeout=typing.PATIENCE)
+    expect(reader.get_by_text("This visit was over")).to_be_visible()
 
 
 def test_the_code_stays_to_be_read_while_the_site_is_away(reader: Tab, elsewhere: str) -> None:

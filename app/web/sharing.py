@@ -86,9 +86,10 @@ def register(app: flask.Flask, *, database: Database, title: str) -> None:
 
     @app.post("/p/<key>/copy")
     def copy_published(key: str) -> flask.typing.ResponseReturnValue:
-        """Make a worksheet of it; who is not signed in is asked to be."""
+        """Make a worksheet of it; who is not signed in is asked to be, and comes back to it."""
         if flask.g.kind == roles.STRANGER:
-            flask.abort(403, _("Sign in first; then open the link again for a copy of your own."))
+            here = flask.url_for("published", key=key)
+            return flask.redirect(flask.url_for("sign_in", next=here), 303)
         try:
             with database.transaction() as cursor:
                 found = _published(cursor, key)

@@ -13,7 +13,7 @@
 
   function embed(code) {
     const text = code.textContent.replace(/^\n|\s+$/g, "")
-    const values = code.dataset.values ? JSON.parse(code.dataset.values) : []
+    const values = valuesOf(code)
     const bytes = new TextEncoder().encode(JSON.stringify({ code: text, values }))
     const packed = btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""))
     const frame = document.createElement("iframe")
@@ -31,6 +31,15 @@
       cell.timer = setTimeout(() => frame.remove(), PATIENCE)
     }, { once: true })
     cells.push(cell)
+  }
+
+  function valuesOf(code) {
+    try {
+      return JSON.parse(code.dataset.values ?? "[]")
+    } catch (error) {
+      console.error("data-values of a Salvus cell:", error.message, code)
+      return []
+    }
   }
 
   function hear({ origin, source, data }) {

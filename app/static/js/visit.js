@@ -29,6 +29,7 @@ class Visit {
   #unconfirmed = null // the Execute message whose Queued frame has not come
   #wanted // values for the interacts of the first run
   #ticket = ""
+  #query = "" // what its addresses end with
 
   /** `kept`: {code, values} of the address. */
   constructor(page, kept) {
@@ -94,14 +95,14 @@ class Visit {
     const { worksheet, ticket } = answer
     this.#worksheet = worksheet
     this.#ticket = ticket
-    const query = ticket && `?ticket=${encodeURIComponent(ticket)}`
+    this.#query = ticket && `?ticket=${encodeURIComponent(ticket)}`
     document.body.dataset.files = `/w/${worksheet}/files`
-    document.body.dataset.query = query
+    document.body.dataset.query = this.#query
     this.#page.open.hidden = Boolean(ticket)
     this.#page.open.href = `/w/${worksheet}`
     const scheme = location.protocol === "https:" ? "wss:" : "ws:"
     this.#connection = "new"
-    this.#socket = new Socket(`${scheme}//${location.host}/socket/${worksheet}${query}`, {
+    this.#socket = new Socket(`${scheme}//${location.host}/socket/${worksheet}${this.#query}`, {
       opened: () => this.#opened(),
       received: (kind, value) => this.#received[kind]?.(value),
       lost: everOpen => this.#lost(everOpen),
@@ -126,6 +127,27 @@ class Visit {
     this.#connection = "lost"
     this.#reason = everOpen ? t("the connection was interrupted") : t("the server can't be reached")
     this.#questions.giveUp()
+    if (!everOpen) this.#askWhether()
+    this.#tell()
+  }
+
+  /** A refused WebSocket does not say why: the visit's time may be over. Another one begins then. */
+  async #askWhether() {
+    const socket = this.#socket
+    const address = `/w/${this.#worksheet}/files/-${this.#query}`
+    const { status } = await fetch(address, { method: "HEAD" }).catch(() => ({ status: 0 }))
+    if (status !== 403 || socket !== this.#socket) return
+    socket.stop()
+    this.#socket = this.#state = null
+    this.#ticket = ""
+    this.#connection = "open"
+    this.#timeline = new Timeline()
+    this.#cell.follow("")
+    if (this.#unconfirmed) await this.#begin()
+    if (this.#cell.phase && !this.#socket) this.#withdraw()
+    if (!this.#page.notices.hasChildNodes()) {
+      this.#warn(t("This visit was over, and its variables with it: what is run begins a new one."))
+    }
     this.#tell()
   }
 
