@@ -5,11 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-import gevent
-from gevent.queue import SimpleQueue
-
+from app.inquiry import Inquiry
 from app.nodes import Node, NodeDown
-from app.wire.decoder import Received
 from app.wire.messages_pb2 import FileData, Message, ReadFile
 
 PATIENCE = 30.0  # seconds that a piece may take
@@ -24,11 +21,9 @@ class Download:
 
     def __init__(self, node: Node, worksheet: str, path: str) -> None:
         """Begins it. Raises NoFile, NodeDown."""
-        self._node = node
         self._worksheet = worksheet
         self._path = path
-        self._answers: SimpleQueue[FileData | str] = SimpleQueue()
-        self._channel = node.open(self)
+        self._inquiry = Inquiry(node)
         try:
             self._first = self._ask(0)
         except (NoFile, NodeDown):
@@ -50,37 +45,13 @@ class Download:
             self.close()
 
     def close(self) -> None:
-        self._node.close(self._channel)
+        self._inquiry.close()
 
     def _ask(self, offset: int) -> FileData:
         order = ReadFile(
             request=str(uuid.uuid4()), worksheet=self._worksheet, path=self._path, offset=offset
         )
-        self._node.send(self._channel, Message(read_file=order))
-        with gevent.Timeout(PATIENCE, NodeDown(f"no answer within {PATIENCE:g} s")):
-            answer = self._answers.get()
-        if isinstance(answer, str):
-            raise NodeDown(answer)
+        answer = self._inquiry.ask(Message(read_file=order), PATIENCE).file_data
         if answer.failure:
             raise NoFile(answer.failure)
         return answer
-
-    # -- Called by the node ----------------------------------------------------------
-
-    def receive(self, received: Received) -> None:
-        if received.message.HasField("file_data"):
-            self._answers.put(received.message.file_data)
-        elif received.message.HasField("refused"):
-            self._answers.put(received.message.refused.reason)
-
-    def node_lost(self, reason: str) -> None:
-        self._answers.put(reason)
-
-    def node_found(self) -> None:
-        """What was asked is lost with the old stream, which was told."""
-
-    def servers_changed(self) -> None:
-        """The file is where it is."""
-
-    def node_given_up(self) -> None:
-        """As when it was lost."""

@@ -1,4 +1,4 @@
-"""One question to a sage server, and its answer, on a channel for that alone."""
+"""Questions to a sage server, and their answers, on a channel for these alone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ class Refused(NodeDown):
 
 
 class Inquiry:
-    """A node's channel while it is entered; one question at a time."""
+    """A node's channel until it is closed; one question at a time."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._channel = 0
         self._answers: SimpleQueue[Message | NodeDown] = SimpleQueue()
+        self._channel = node.open(self)
 
     def __enter__(self) -> Inquiry:
-        self._channel = self._node.open(self)
         return self
 
     def __exit__(
@@ -34,6 +33,9 @@ class Inquiry:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._node.close(self._channel)
 
     def ask(self, question: Message, seconds: float) -> Message:

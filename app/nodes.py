@@ -173,7 +173,6 @@ class Node(Loop):
             if channel is not None:
                 channel.receive(received)
 
-
     def _drain(self, is_draining: bool) -> None:
         before, self.is_draining = self.is_draining, is_draining
         if before != is_draining:

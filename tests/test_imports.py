@@ -93,7 +93,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/directory.py": ("app.browsers", "app.cache", "app.db"),
     "app/delivery.py": ("app.browsers", "app.db", "app.directory", "app.nodes", "app.peers",
                         "app.wire"),
-    "app/downloads.py": ("app.nodes", "app.wire"),
+    "app/downloads.py": ("app.inquiry", "app.nodes", "app.wire"),
     "app/inquiry.py": ("app.nodes", "app.wire"),
     "app/evaluations.py": ("app.cache", "app.inquiry", "app.nodes", "app.settings", "app.wire"),
     "app/layout.py": ("app.settings",),
