@@ -8,7 +8,7 @@ import uuid
 from dataclasses import astuple
 
 from app.cache import Cache
-from app.inquiry import Inquiry, Refused
+from app.inquiry import Inquiry, Refused, RefusedForNow
 from app.nodes import Node, NodeDown, Nodes
 from app.settings import Settings
 from app.wire.decoder import parse
@@ -21,6 +21,15 @@ class Busy(Exception):
     """It can't be evaluated now; the text says why."""
 
 
+class TooOften(Exception):
+    """Whoever asks has had as many runs as they may; the text says when the next may begin."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        """`seconds`: until then."""
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 class Evaluations:
     def __init__(self, *, nodes: Nodes, cache: Cache, settings: Settings) -> None:
         self._nodes = nodes
@@ -30,7 +39,7 @@ class Evaluations:
     def evaluate(
         self, code: str, kind: str, *, remember: bool, account: str = "", address: str = ""
     ) -> Evaluated:
-        """What comes of `code` under the limits of a kind of user. Raises Busy.
+        """What comes of `code` under the limits of a kind of user. Raises Busy, TooOften.
 
         `remember`: the same code may get the same answer again, without being run. `account`,
         `address`: whose run it counts as.
@@ -46,6 +55,8 @@ class Evaluations:
         for node in self._able():
             try:
                 return self._evaluate_at(node, asked, remember=remember)
+            except RefusedForNow as refusal:
+                raise TooOften(str(refusal), refusal.seconds) from refusal
             except Refused as refusal:
                 refusals.append(str(refusal))
             except NodeDown as error:

@@ -10,10 +10,19 @@ from gevent.queue import SimpleQueue
 from app.nodes import Node, NodeDown
 from app.wire.decoder import Received
 from app.wire.messages_pb2 import Message
+from app.wire.messages_pb2 import Refused as Refusal
 
 
 class Refused(NodeDown):
     """The server did nothing; another may."""
+
+
+class RefusedForNow(Refused):
+    """It is too often, for any server of the site, until `seconds` have passed."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class Inquiry:
@@ -39,14 +48,15 @@ class Inquiry:
         self._node.close(self._channel)
 
     def ask(self, question: Message, seconds: float) -> Message:
-        """The answer, within `seconds`. Raises NodeDown, and Refused with what a refusal says."""
+        """The answer, within `seconds`. Raises NodeDown; Refused, or RefusedForNow, with what a
+        refusal says."""
         self._node.send(self._channel, question)
         with gevent.Timeout(seconds, NodeDown(f"no answer within {seconds:g} s")):
             answer = self._answers.get()
         if isinstance(answer, NodeDown):
             raise answer
         if answer.HasField("refused"):
-            raise Refused(answer.refused.reason)
+            raise _refusal(answer.refused)
         return answer
 
     def tell(self, message: Message) -> None:
@@ -69,3 +79,9 @@ class Inquiry:
 
     def servers_changed(self) -> None:
         """The answer comes from the one that was asked."""
+
+
+def _refusal(said: Refusal) -> Refused:
+    if said.HasField("too_many"):
+        return RefusedForNow(said.reason, said.too_many.seconds)
+    return Refused(said.reason)

@@ -31,6 +31,7 @@ def public() -> Iterator[RunningSite]:
             sage_sample_seconds="0.1",
             limits_anonymous_memory="300000000",
             limits_anonymous_run_output="100000",
+            limits_member_runs_per_hour="2",
         )
         running.start()
         yield running
@@ -170,6 +171,23 @@ def test_strangers_are_turned_away_unless_the_operator_wants_them(site: RunningS
     token = next(site.data_dir.rglob("token")).read_text().strip()
     tool = ask(site, "6*7", headers={"Authorization": f"Bearer {token}"})
     assert tool.json()["stdout"] == "42\n"
+
+
+def test_who_has_used_up_an_hour_is_told_when_to_come_back(public: RunningSite) -> None:
+    """By status and header, too, as programs read them."""
+    member = SignedIn(public.new_person("Emmy"))
+
+    def answer() -> requests.Response:
+        return member.http.post(
+            f"{member.origin}/service", data={"code": "6*7"}, headers={"Origin": member.origin},
+            timeout=PATIENCE,
+        )  # fmt: skip
+
+    assert [answer().status_code for _ in range(2)] == [200, 200]
+    refused = answer()
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 3600
+    assert refused.json()["error"].startswith("you may run 2 cells an hour; the next at ")
 
 
 def test_a_rate_is_kept_for_each_address() -> None:

@@ -138,13 +138,7 @@ class Connection:
         except Unacceptable as error:
             self._refuse(message.channel, str(error), error.about)
         except TooManyRuns as error:
-            refused = Refused(
-                reason=str(error),
-                about=message.execute.run,
-                too_many=TooMany(
-                    allowed=error.allowed, seconds=error.seconds, network=error.network
-                ),
-            )
+            refused = _too_many(error, message.execute.run)
             self._stream.send(Message(channel=message.channel, refused=refused))
         except PoolError as error:
             self._refuse(message.channel, str(error), message.execute.run)
@@ -257,7 +251,9 @@ class Connection:
         """In a greenlet of its own: it takes as long as the code does."""
         try:
             answer = Message(evaluated=self._evaluator.evaluate(message.evaluate))
-        except (PoolError, TooManyRuns) as error:
+        except TooManyRuns as error:
+            answer = Message(refused=_too_many(error, message.evaluate.request))
+        except PoolError as error:
             refused = Refused(reason=str(error), about=message.evaluate.request)
             answer = Message(refused=refused)
         answer.channel = message.channel
@@ -288,6 +284,12 @@ class Connection:
 def _say_draining(stream: Stream) -> None:
     with contextlib.suppress(OSError):  # it has gone, or will hear at its return
         stream.send(Message(draining=Draining()))
+
+
+def _too_many(error: TooManyRuns, about: str) -> Refused:
+    """For programs, too, with the seconds until the next may begin."""
+    too_many = TooMany(allowed=error.allowed, seconds=error.seconds, network=error.network)
+    return Refused(reason=str(error), about=about, too_many=too_many)
 
 
 def _live(viewer: Viewer) -> Session:

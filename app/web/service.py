@@ -16,7 +16,7 @@ import flask
 import flask.typing
 
 from app import attempts
-from app.evaluations import Busy, Evaluations
+from app.evaluations import Busy, Evaluations, TooOften
 from app.settings import Service
 from app.web.origins import is_same_origin
 from app.wire.messages_pb2 import Evaluated
@@ -81,8 +81,10 @@ def _answer(evaluations: Evaluations, settings: Service, rate: Rate) -> flask.Re
             kind,
             remember=anonymous,
             account=flask.g.account,
-            address=attempts.network(request.remote_addr or ""),
+            address=network,
         )
+    except TooOften as error:
+        return _refusal(429, str(error), retry=error.seconds)
     except Busy as error:
         return _refusal(503, str(error), retry=5)
     return flask.jsonify(_as_json(found))
