@@ -6,6 +6,8 @@ who compute now and then, as a class does, have none. Nothing is ended by itself
 
 A guest may come back as another one. So guests count by address, too, all together that computed
 for a good part of a slice (`GOOD_PART`): who takes turns with himself does, a class does not.
+Strangers, whose code is evaluated once (`/service`), have no account at all: all of an address
+count as one guest there.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
+from app import roles
 from app.settings import Mining
 
 GOOD_PART = 0.25  # of a slice
+STRANGERS = "00000000-0000-0000-0000-000000000000"  # as one guest, all of an address
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,10 @@ class Verdict:
 class Suspect:
     """A verdict, and whom it is of."""
 
-    account: str  # empty: several guests from one address
+    account: str  # empty: several guests from one address, or strangers
     name: str
-    kind: str
-    network: str  # of guests, where they come from
+    kind: str  # "anonymous": strangers
+    network: str  # of guests and strangers, where they come from
     since: datetime
     full_hours: float
     cpu_seconds: float
@@ -166,7 +170,8 @@ def _networks(cursor: Cursor, rules: Mining, now: float) -> Iterable[Suspect]:
         verdict = judge(together(slices), rules, now)
         if verdict is not None:
             guests = {guest for one, guest in slices if one.since >= verdict.since}
-            yield _suspect(cursor, verdict, ("", "", "guest", network), sorted(guests))
+            kind = roles.STRANGER if guests == {STRANGERS} else "guest"
+            yield _suspect(cursor, verdict, ("", "", kind, network), sorted(guests))
 
 
 def _bounds(rules: Mining) -> dict[str, Any]:

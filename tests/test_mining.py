@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from app import accounts, mining, people, settings
 from app.accounts import Origin
 from app.db import Database, Unavailable
-from app.mining import Slice, judge, suspects, together
+from app.mining import STRANGERS, Slice, judge, suspects, together
 from app.sage.bookkeeper import Bookkeeper
 from app.sage.consumption import Consumption, Line
 from app.settings import Mining
@@ -142,13 +142,13 @@ class Ledger:
             consumption=self.consumption, database=database, interval=3600, keep_days=1
         )
 
-    def compute(self, account: str, hours: float, share: float = 1.0) -> None:
+    def compute(self, account: str, hours: float, share: float = 1.0, network: str = "") -> None:
         """As if a session had been at it for so long until now."""
         session, now = str(uuid.uuid4()), datetime.now(UTC).timestamp()
         for minute in range(int(hours * 60)):
             self.consumption.note(
                 session=session, account=account, cpu_seconds=60 * share * (minute + 1),
-                now=now - (hours * 60 - minute) * 60,
+                now=now - (hours * 60 - minute) * 60, network=network,
             )  # fmt: skip
 
 
@@ -215,6 +215,22 @@ def test_who_comes_back_as_another_guest_is_found_by_the_address(
     assert (one.account, one.network) == ("", "192.0.2.7")
 
 
+def test_strangers_of_one_address_count_as_one(database: Database, ledger: Ledger) -> None:
+    """Each piece of code has a session of its own, and nobody an account."""
+    for _ in range(12):
+        ledger.compute("", 3.5, share=0.08, network="192.0.2.8")
+    for number in range(12):
+        ledger.compute("", 3.5, share=0.08, network=f"192.0.2.{100 + number}")
+    ledger.bookkeeper.write()
+    [one] = found(database)
+    assert (one.account, one.kind, one.network) == ("", "anonymous", "192.0.2.8")
+    guest = person(database, "guest", "192.0.2.8")
+    ledger.compute(guest, 3.5, share=0.5)
+    ledger.bookkeeper.write()
+    [one] = found(database)
+    assert (one.account, one.kind, one.network) == ("", "guest", "192.0.2.8")
+
+
 def test_it_goes_with_the_account_and_with_time(database: Database, ledger: Ledger) -> None:
     guest, other = person(database, "guest", "192.0.2.1"), person(database, "member")
     ledger.compute(guest, 30)
@@ -259,10 +275,12 @@ def test_the_page_says_who_since_when_and_how_much() -> None:
         "cpu_seconds": 12_700.0, "worksheets": [worksheet],
     }  # fmt: skip
     crowd = suspect | {"account": "", "name": "", "worksheets": []}
-    page = client({**SNAPSHOT, "mining": [suspect, crowd]}).get(  # type: ignore[list-item]
+    strangers = crowd | {"kind": "anonymous", "network": "192.0.2.2"}
+    page = client({**SNAPSHOT, "mining": [suspect, crowd, strangers]}).get(  # type: ignore[list-item]
         "/status", headers={"Accept": "text/html"}
     )
     for words in ("&lt;i&gt;Guest", "2030-01-02 03:04 UTC", "3 h 31 min", "Guests from 192.0.2.1",
+                  "Strangers from 192.0.2.2, by /service",
                   f'action="/status/sessions/{worksheet}/end"'):  # fmt: skip
         assert words in page.text
     metrics = client({**SNAPSHOT, "mining": [suspect, crowd]}).get("/metrics")  # type: ignore[list-item]
@@ -282,6 +300,7 @@ def wary() -> Iterator[RunningSite]:
             mining_within_hours="0.05",
             mining_share="0.05",
             sign_in_guests="true",
+            service_anonymous="true",
             app_silence="600",  # nobody reads what the sockets bring meanwhile
         )
         running.start()
@@ -343,14 +362,11 @@ def test_a_guest_s_busy_loop_is_flagged_and_ended_from_the_status_page(
     miner.close()
 
 
-def test_code_that_is_evaluated_once_counts_as_its_account_s(wary: RunningSite) -> None:
-    guest = SignedIn(wary.address, guest=True)
-    code = "from time import process_time as t; e = t() + float(1)\nwhile t() < e: pass"
-    answer = guest.http.post(
-        f"{guest.origin}/service", data={"code": code}, headers={"Origin": guest.origin},
-        timeout=PATIENCE,
-    )  # fmt: skip
-    assert answer.json()["success"], answer.text
+CODE = "from time import process_time as t; e = t() + float(1)\nwhile t() < e: pass"
+
+
+def used_by(wary: RunningSite, question: str) -> float:
+    """Processor seconds, once there is nearly a second of them."""
     database = Database(
         url=database_url(settings.read(environment=wary.environment)), connections=1,
         wait_seconds=10, statement_seconds=10,
@@ -359,10 +375,33 @@ def test_code_that_is_evaluated_once_counts_as_its_account_s(wary: RunningSite) 
     with gevent.Timeout(PATIENCE):
         while used < 0.9:
             with database.reading() as cursor:
-                cursor.execute(
-                    "SELECT coalesce(sum(cpu_seconds), 0) FROM consumption WHERE account::text"
-                    " NOT IN (SELECT account FROM sessions)"
-                )
+                cursor.execute(f"SELECT coalesce(sum(cpu_seconds), 0) FROM {question}")
                 (used,) = cursor.fetchone() or (0.0,)
             gevent.sleep(0.2)
     database.close()
+    return used
+
+
+def test_code_that_is_evaluated_once_counts_as_its_account_s(wary: RunningSite) -> None:
+    guest = SignedIn(wary.address, guest=True)
+    answer = guest.http.post(
+        f"{guest.origin}/service", data={"code": CODE}, headers={"Origin": guest.origin},
+        timeout=PATIENCE,
+    )  # fmt: skip
+    assert answer.json()["success"], answer.text
+    used_by(wary, "consumption WHERE account::text NOT IN (SELECT account FROM sessions)")
+
+
+def test_code_of_strangers_counts_as_their_address_s(wary: RunningSite) -> None:
+    answer = requests.post(
+        f"http://127.0.0.1:{wary.port}/service", data={"code": CODE}, timeout=PATIENCE
+    )
+    assert answer.json()["success"], answer.text
+    used = used_by(wary, f"guest_consumption WHERE guest = '{STRANGERS}' AND network = '127.0.0.1'")
+    tool = requests.post(
+        f"http://127.0.0.1:{wary.port}/service", data={"code": f"{CODE}\n"}, timeout=PATIENCE,
+        headers={"Authorization": f"Bearer {site_token(wary.data_dir)}"},
+    )  # fmt: skip
+    assert tool.json()["success"], tool.text
+    gevent.sleep(3)  # the site's tools are no strangers
+    assert used_by(wary, f"guest_consumption WHERE guest = '{STRANGERS}'") < used + 0.5

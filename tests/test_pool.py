@@ -14,6 +14,7 @@ from app.db import Database
 from app.sage.cgroups import Cgroups
 from app.sage.consumption import Consumption
 from app.sage.keeper import Keeper
+from app.sage.places import Person
 from app.sage.pool import Pool
 from app.sage.protections import Protections
 from app.settings import ROOT
@@ -43,10 +44,10 @@ def test_a_session_asked_for_while_the_zygote_dies_comes_from_the_next_one(
             pool.wait_ready(PATIENCE)
             zygote = _zygote()
             _wait_until_alone_at_its_socket(zygote)
-            spare, _ = pool.lend("guest", 10)
+            spare, _ = pool.lend(Person("", "guest"), 10)
             zygote.send_signal(signal.SIGKILL)
             os.waitid(os.P_PID, zygote.pid, os.WEXITED | os.WNOWAIT)  # and nobody is told of it
-            session, _ = pool.lend("guest", 10)
+            session, _ = pool.lend(Person("", "guest"), 10)
             assert session.spawner is None
             pool.wait_ready(PATIENCE)
             assert spare.end_reason == "the Sage zygote it came from has died"

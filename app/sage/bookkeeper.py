@@ -17,6 +17,7 @@ from psycopg2.extras import execute_values
 from app import attempts
 from app.db import Database, Unavailable
 from app.loop import Loop
+from app.mining import STRANGERS
 from app.sage.consumption import Consumption, Line
 from app.skew import Skew
 
@@ -88,6 +89,7 @@ class Bookkeeper(Loop):
         rows = [
             (line.session, self._skew.when(line.since), length, line.account, line.cpu_seconds)
             for line in lines
+            if line.account
         ]
         execute_values(
             cursor,
@@ -98,14 +100,21 @@ class Bookkeeper(Loop):
             " ON CONFLICT (session, since) DO UPDATE SET cpu_seconds = excluded.cpu_seconds",
             rows,
         )
-        self._find_networks(cursor, {line.account for line in lines})
+        self._find_networks(cursor, {line.account for line in lines if line.account})
+        strangers = [
+            (line.session, self._skew.when(line.since), length, STRANGERS, line.network,
+             line.cpu_seconds)
+            for line in lines
+            if not line.account
+        ]  # fmt: skip
         execute_values(
             cursor,
             "INSERT INTO guest_consumption (session, since, seconds, guest, network, cpu_seconds)"
             " SELECT session::uuid, since, seconds, guest::uuid, network, cpu_seconds"
             " FROM (VALUES %s) AS new (session, since, seconds, guest, network, cpu_seconds)"
             " ON CONFLICT (session, since) DO UPDATE SET cpu_seconds = excluded.cpu_seconds",
-            [
+            strangers
+            + [
                 (session, since, seconds, account, self._networks[account], cpu_seconds)
                 for session, since, seconds, account, cpu_seconds in rows
                 if account in self._networks

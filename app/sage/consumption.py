@@ -15,9 +15,10 @@ class Line:
     """What a session has used in one slice of time."""
 
     session: str
-    account: str
+    account: str  # empty: a stranger's, ...
     since: float  # Unix seconds, a multiple of the slices' length
     cpu_seconds: float
+    network: str = ""  # ... who comes from there
 
 
 class Consumption:
@@ -27,18 +28,21 @@ class Consumption:
         self._lines: dict[tuple[str, float], Line] = {}
         self._changed: set[tuple[str, float]] = set()
 
-    def note(self, *, session: str, account: str, cpu_seconds: float, now: float) -> None:
-        """A session has used so much since it began. `now`: Unix seconds.
+    def note(
+        self, *, session: str, account: str, cpu_seconds: float, now: float, network: str = ""
+    ) -> None:
+        """A session has used so much since it began. `now`: Unix seconds; `network`: where a
+        stranger comes from, who has no `account`.
 
         What is counted by reading processes falls when one of them ends: that is no use.
         """
         added = cpu_seconds - self._used.get(session, 0.0)
         self._used[session] = cpu_seconds
-        if added <= 0 or not account:
+        if added <= 0 or not (account or network):
             return
         place = session, now // self.slice_seconds * self.slice_seconds
         before = self._lines[place].cpu_seconds if place in self._lines else 0.0
-        self._lines[place] = Line(session, account, place[1], before + added)
+        self._lines[place] = Line(session, account, place[1], before + added, network)
         self._changed.add(place)
 
     def leave(self, session: str) -> None:

@@ -37,12 +37,12 @@ class Evaluator:
                 " time; try again in a moment"
             )
         try:
-            return self._run(order)
+            return self._run(order, person)
         finally:
             self._line.release()
 
-    def _run(self, order: Evaluate) -> Evaluated:
-        session, transcript = self._pool.lend(order.kind, order.seconds, order.account)
+    def _run(self, order: Evaluate, person: Person) -> Evaluated:
+        session, transcript = self._pool.lend(person, order.seconds)
         try:
             run = Execute(run=str(uuid.uuid4()), cell=str(uuid.uuid4()), code=order.code)
             session.execute(run, "")

@@ -22,6 +22,7 @@ import gevent
 
 from app.limits import Raised
 from app.loop import Loop
+from app.roles import STRANGER
 from app.sage.allowances import Allowances
 from app.sage.cgroups import Cgroups
 from app.sage.consumption import Consumption
@@ -183,15 +184,13 @@ class Pool(Loop):
             gevent.spawn(self._refill)
         session.ask(question, reply)
 
-    def lend(
-        self, kind: str, seconds: float, account: str = ""
-    ) -> tuple[Session, Transcript]:
-        """A fresh session for one run of so many seconds; whoever gets it kills it. `account`:
-        whose processor time it is.
+    def lend(self, person: Person, seconds: float) -> tuple[Session, Transcript]:
+        """A fresh session for one run of so many seconds; whoever gets it kills it. `person`:
+        whose processor time it is, a stranger's by the address.
 
         Raises PoolError when there is no place for it.
         """
-        limits = replace(self._settings.limits_of(kind), run_seconds=seconds)
+        limits = replace(self._settings.limits_of(person.kind), run_seconds=seconds)
         stock = self._stock(limits)
         session = stock.pop(0) if stock else self._new(limits)
         claim = Claim(session.id, "", self._settings.sage.max_sessions)
@@ -199,7 +198,10 @@ class Pool(Loop):
             self._give_back(session, stock)
             raise PoolError(f"{reason}; try again in a moment")
         self._places.ask(claim)
-        opened = Opened(session=session.id, language=self.language, kind=kind, account=account)
+        opened = Opened(
+            session=session.id, language=self.language, kind=person.kind, account=person.account,
+            address=person.address if person.kind == STRANGER else "",
+        )  # fmt: skip
         transcript = Transcript(opened)
         session.serve(transcript, limits)
         if session.spawner is None:
@@ -481,9 +483,11 @@ class Pool(Loop):
     def _count(self, session: Session) -> None:
         """Have what a session has used written down."""
         if session.journal is not None:
+            opened = session.journal.opened
             self._consumption.note(
                 session=session.id,
-                account=session.journal.opened.account,
+                account=opened.account,
+                network="" if opened.account else opened.address,
                 cpu_seconds=session.cpu_seconds,
                 now=time.time(),
             )
