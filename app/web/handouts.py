@@ -244,9 +244,12 @@ def _deadline(one: Class) -> datetime | None:
     if not said:
         return None
     try:
-        return datetime.fromisoformat(said).replace(tzinfo=classes.zone_of(one.zone))
+        found = datetime.fromisoformat(said)
     except ValueError:
+        found = datetime.max
+    if found.year >= datetime.max.year:  # in another zone that may be in a year that has no name
         flask.abort(400, _("The deadline is no date and time: 2026-12-31T23:59 is one."))
+    return found.replace(tzinfo=classes.zone_of(one.zone))
 
 
 def _words(error: BadHandout) -> str:
