@@ -14,7 +14,7 @@ from app.people_commands import Connect, changing, find_person
 
 def commands(connect: Connect) -> list[click.Command]:
     """`connect` gives the settings, the database and the address of the site."""
-    return [_classes(connect), _class_teacher(connect)]
+    return [_classes(connect), _class_teacher(connect), _delete_class(connect)]
 
 
 def find_class(cursor: Cursor, which: str) -> Class:
@@ -71,3 +71,25 @@ def _class_teacher(connect: Connect) -> click.Command:
         click.echo(f"{person.name} teaches {one.title}.")
 
     return give
+
+
+def _delete_class(connect: Connect) -> click.Command:
+    @click.command("delete-class")
+    @click.argument("which", metavar="CLASS")
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    def delete(which: str, yes: bool) -> None:
+        """Delete the archived CLASS with all that was collected in it, for ever."""
+        _, database, _ = connect()
+        with database.reading() as cursor:
+            one = find_class(cursor, which)
+        if not one.archived:
+            raise click.ClickException(f"{one.title} is not archived: its teachers may do that")
+        if not yes:
+            click.confirm(
+                f"Delete {one.title} with what was collected of its students, for ever?", abort=True
+            )
+        with changing(database) as cursor:
+            classes.delete(cursor, one.id, actor=audit.OPERATOR)
+        click.echo(f"{one.title} is deleted.")
+
+    return delete

@@ -190,6 +190,18 @@ def reopen(cursor: Cursor, class_: str, *, actor: str) -> None:
         audit.note(cursor, actor=actor, action="reopened a class", detail=row[0])
 
 
+def delete(cursor: Cursor, class_: str, *, actor: str) -> bool:
+    """Delete an archived class with what was handed out, collected and said in it; whether it was
+    one. What students were given stays theirs."""
+    cursor.execute(
+        "DELETE FROM classes WHERE id = %s AND archived IS NOT NULL RETURNING title", (class_,)
+    )
+    row = cursor.fetchone()
+    if row is not None:
+        audit.note(cursor, actor=actor, action="deleted a class", detail=row[0])
+    return row is not None
+
+
 def give_to(cursor: Cursor, class_: str, account: str, *, actor: str, alone: bool) -> None:
     """Make somebody its teacher, instead of all others if `alone`."""
     if alone:

@@ -99,6 +99,7 @@ ROUTES: dict[str, frozenset[str]] = {
     "change_class": TEACHERS,
     "archive_class": TEACHERS,
     "reopen_class": TEACHERS,
+    "delete_class": TEACHERS,
     "new_class_code": TEACHERS,
     "revoke_class_code": TEACHERS,
     "remove_student": TEACHERS,

@@ -94,6 +94,7 @@ SAID = (
     N_("linked an account"),
     N_("unlinked an account"),
     N_("collected"),
+    N_("deleted a class"),
     N_("deleted the account"),
     N_("disabled"),
     N_("enabled"),

@@ -131,6 +131,30 @@ def test_who_is_in_the_class_takes_no_second_seat(
     assert kept.used == 1
 
 
+def test_who_asks_twice_at_a_time_takes_one_seat(
+    web: WebApp, teacher: FlaskClient, algebra: str
+) -> None:
+    code = code_of(teacher, algebra, seats="6")
+    _, account = web.person("member")
+    browsers = [web.browser_of(account) for _ in range(5)]
+    posts = [gevent.spawn(one.post, f"/join/{code}/class") for one in browsers]
+    gevent.joinall(posts)
+    assert [one.get().location for one in posts] == [algebra] * 5
+    with web.database.reading() as cursor:
+        (kept,) = join_codes.listed(cursor)
+    assert kept.used == 1
+
+
+def test_a_code_that_is_of_no_class_leads_into_none(web: WebApp) -> None:
+    with web.database.transaction() as cursor:
+        code = join_codes.create(cursor, seats=2, days=1)
+    member, _ = web.person("member")
+    assert member.post(f"/join/{code.code}/class").status_code == 404
+    with web.database.reading() as cursor:
+        (kept,) = join_codes.listed(cursor)
+    assert kept.used == 0
+
+
 def test_of_many_who_want_the_last_seat_one_gets_it(
     web: WebApp, teacher: FlaskClient, algebra: str
 ) -> None:
@@ -224,6 +248,32 @@ def test_a_class_outlives_its_teacher(web: WebApp, teacher: FlaskClient, algebra
         cursor.execute("DELETE FROM accounts WHERE name = 'Ms Noether'")
     owner, _ = web.person("owner")
     assert "no teacher" in owner.get(algebra).text
+
+
+def test_an_archived_class_is_deleted_with_what_was_collected(school: School) -> None:
+    handout = school.hand_out()
+    web, path = school.web, school.path
+    school.teacher.post(f"{handout}/collect")
+    ada = school.students["Ada"]
+    other, _ = web.person("teacher", "Mr Other")
+    delete = f"{path}/delete"
+    assert school.teacher.post(delete, data={"title": "Algebra I"}).status_code == 409
+    school.teacher.post(f"{path}/archive")
+    assert "Delete for ever" in school.teacher.get(path).text
+    assert ada.post(delete, data={"title": "Algebra I"}).status_code == 403
+    assert other.post(delete, data={"title": "Algebra I"}).status_code == 404
+    wrong = school.teacher.post(delete, data={"title": "Algebra II"})
+    assert (wrong.status_code, "Nothing was deleted" in wrong.text) == (400, True)
+    copy = school.copies(handout)["Ada"].worksheet
+    assert school.teacher.post(delete, data={"title": " Algebra  I "}).status_code == 303
+    assert school.teacher.get(path).status_code == 404
+    assert "Ms Noether deleted a class" in actions(web)
+    with web.database.reading() as cursor:
+        for table in ("classes", "class_members", "class_teachers", "join_codes", "handouts",
+                      "handout_files", "handout_pieces", "handed_copies"):  # fmt: skip
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            assert cursor.fetchone() == (0,), table
+    assert ada.get(f"/w/{copy}").status_code == 200
 
 
 def test_titles_and_time_zones_are_what_they_may_be(
@@ -357,9 +407,15 @@ def test_only_a_worksheet_of_one_s_own_and_with_a_deadline_to_come(
         ({"worksheet": "x"}, 400),
         ({"worksheet": own, "deadline": "tomorrow"}, 400),
         ({"worksheet": own, "deadline": "2020-01-01T00:00"}, 409),
+        ({"worksheet": own, "deadline": "0001-01-01T00:00"}, 409),
+        ({"worksheet": own, "deadline": "9999-12-31T23:59"}, 400),
     ):
         assert school.teacher.post(f"{school.path}/handouts", data=form).status_code == status
+    far = {"worksheet": own, "deadline": "9998-12-31T23:59"}
+    assert school.teacher.post(f"{school.path}/handouts", data=far).status_code == 303
+    assert school.teacher.get(school.path).status_code == 200
     ada = school.students["Ada"]
+    assert ada.get(school.path).status_code == 200
     assert ada.post(f"{school.path}/handouts", data={"worksheet": foreign}).status_code == 403
     assert school.copies(school.hand_out())
 

@@ -59,6 +59,7 @@ class Classes:
             ("/classes/<uuid:id>", "POST", self.change_class),
             ("/classes/<uuid:id>/archive", "POST", self.archive_class),
             ("/classes/<uuid:id>/reopen", "POST", self.reopen_class),
+            ("/classes/<uuid:id>/delete", "POST", self.delete_class),
             ("/classes/<uuid:id>/codes", "POST", self.new_class_code),
             ("/classes/<uuid:id>/codes/<code>/revoke", "POST", self.revoke_class_code),
             ("/classes/<uuid:id>/students/<uuid:student>/remove", "POST", self.remove_student),
@@ -86,15 +87,7 @@ class Classes:
                     copies=collected.of_student(cursor, found.id, flask.g.account),
                     visits=oversight.visits_of_student(cursor, found.id, flask.g.account),
                 )
-            return flask.render_template(
-                "class.html",
-                one=found,
-                handouts=handouts.listed(cursor, found.id),
-                worksheets=documents.entries(cursor, flask.g.account),
-                codes=join_codes.listed(cursor, found.id),
-                students=classes.students(cursor, found.id),
-                zones=zones(),
-            )
+            return _governed_page(cursor, found)
 
     def _has_classes(self) -> bool:
         """For templates: whether classes concern who asks."""
@@ -136,6 +129,19 @@ class Classes:
             classes.reopen(cursor, governed(cursor, id).id, actor=flask.g.account)
         return redirect(f"/classes/{id}")
 
+    def delete_class(self, id: uuid.UUID) -> ResponseReturnValue:
+        """For ever, if it is archived and its title is typed."""
+        typed = classes.proper_title(flask.request.form.get("title", ""))
+        with self._database.transaction() as cursor:
+            found = governed(cursor, id)
+            if typed != found.title:
+                words = _("Nothing was deleted: the title that was typed is not %(title)s.",
+                          title=found.title)  # fmt: skip
+                return _governed_page(cursor, found, error=words), 400
+            if not classes.delete(cursor, found.id, actor=flask.g.account):
+                flask.abort(409, _("Archive the class first."))
+        return redirect("/classes")
+
     def new_class_code(self, id: uuid.UUID) -> ResponseReturnValue:
         seats = flask.request.form.get("seats", type=int)
         days = flask.request.form.get("days", type=float)
@@ -171,16 +177,18 @@ class Classes:
         try:
             with self._database.transaction() as cursor:
                 code = self._codes.find(cursor, token)
-                found = classes.find(cursor, code.class_, *_who()) if code else None
-                if code and (found is None or not (found.teaches or found.attends)):
-                    class_ = self._codes.take(cursor, token).class_
-                    classes.join(cursor, class_, flask.g.account)
+                class_ = code.class_ if code else ""
+                found = classes.find(cursor, class_, *_who()) if class_ else None
+                is_in = found is not None and (found.teaches or found.attends)
+                # First in, then a seat: who asks twice at a time takes one
+                if class_ and not is_in and classes.join(cursor, class_, flask.g.account):
+                    self._codes.take(cursor, token)
         except (NotInvited, NoClass):
-            code = None
-        if code is None or not code.class_:
+            class_ = ""
+        if not class_:
             flask.abort(404, _("No such code is good, or it has no seat left. Ask your teacher."))
         self._rounds.give_at_once()
-        return redirect(f"/classes/{code.class_}")
+        return redirect(f"/classes/{class_}")
 
     def leave_class(self, id: uuid.UUID) -> ResponseReturnValue:
         with self._database.transaction() as cursor:
@@ -196,6 +204,20 @@ class Classes:
         self._check_pages()
         for teacher in teachers:  # also where it is another app server's page
             self._delivery.deliver(ToAccount(teacher), hang_up=True)
+
+
+def _governed_page(cursor: Cursor, found: Class, error: str = "") -> str:
+    """A class as its teachers see it."""
+    return flask.render_template(
+        "class.html",
+        one=found,
+        handouts=handouts.listed(cursor, found.id),
+        worksheets=documents.entries(cursor, flask.g.account),
+        codes=join_codes.listed(cursor, found.id),
+        students=classes.students(cursor, found.id),
+        zones=zones(),
+        error=error,
+    )
 
 
 def governed(cursor: Cursor, id: uuid.UUID, *, open_only: bool = False) -> Class:
