@@ -109,6 +109,14 @@ class Delivery:
         gevent.joinall(asking)
         return reached + sum(one.value or 0 for one in asking)
 
+    def hang_up_elsewhere(self, account: str) -> None:
+        """End the connections of a person's pages to other servers: they come back if they may.
+
+        Whatever the database knows of where they are: who was just deleted is nowhere any more.
+        """
+        order = Deliver(account=account, hang_up=True)
+        self._tell(order, self.directory.all_others())
+
     def _to_browser(self, order: Deliver) -> int:
         """Where it is said to be; if it isn't, where the database says that it is."""
         if self._here(order):

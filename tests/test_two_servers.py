@@ -39,6 +39,7 @@ def pair() -> Iterator[RunningSite]:
             haproxy_port=str(host.free_port()),
             limits_sessions="100",
             wire_idle_seconds="2",
+            sign_in_check_seconds="600",  # what is to be at once does not wait for that
         )
         running.start()
         yield running
@@ -123,6 +124,27 @@ def test_a_notice_is_on_every_open_page(pair: RunningSite, user: SignedIn) -> No
         notice = page.until(lambda m: m.HasField("notice")).notice
         assert notice.text == "Down for ten minutes at noon"
         page.close()
+
+
+def test_signing_out_everywhere_reaches_pages_on_all_servers(pair: RunningSite) -> None:
+    emmy = SignedIn(pair.new_person("Emmy"))
+    sheet = emmy.new_worksheet()
+    near = Page(emmy, sheet)
+    emmy.origin = f"http://127.0.0.1:{pair.port + 1}"
+    far = Page(emmy, sheet)
+    for page in (near, far):
+        page.until(lambda message: message.HasField("worksheet"))
+    emmy.origin = f"http://127.0.0.1:{pair.port}"
+    emmy.http.post(
+        f"{emmy.origin}/sign-out/everywhere", headers={"Origin": emmy.origin}, timeout=PATIENCE
+    )
+    for page in (near, far):
+        with pytest.raises(websocket.WebSocketConnectionClosedException):
+            page.until(lambda message: False)
+    for number in (0, 1):
+        emmy.origin = f"http://127.0.0.1:{pair.port + number}"
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            Page(emmy, sheet)
 
 
 def test_who_ends_a_session_says_why_on_every_page(pair: RunningSite, user: SignedIn) -> None:

@@ -80,6 +80,12 @@ def create_app(
         template_folder="templates",
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
+
+    def check_pages(account: str) -> None:
+        """Cut off what is open and may not be any more; at once, wherever it is connected."""
+        standing.check()
+        delivery.hang_up_elsewhere(account)
+
     cookies, passwords = Cookies(settings), Passwords()
     codes = Codes(database=database, tries=settings.sign_in.attempts_per_address)
     sign_in = SignIn(
@@ -89,7 +95,7 @@ def create_app(
         passwords=passwords,
         codes=codes,
         rounds=rounds,
-        check_pages=standing.check,
+        check_pages=check_pages,
     )
     sign_in_with = SignInWith(
         settings=settings, database=database, cookies=cookies, codes=codes, rounds=rounds
@@ -114,18 +120,17 @@ def create_app(
         database=database,
         codes=codes,
         rounds=rounds,
-        delivery=delivery,
-        check_pages=standing.check,
+        check_pages=check_pages,
     ).register(app)
     Handouts(database=database, rounds=rounds, delivery=delivery).register(app)
     AccountPage(
         settings=settings,
         database=database,
         passwords=passwords,
-        check_pages=standing.check,
+        check_pages=check_pages,
     ).register(app)
     Administration(
-        settings=settings, database=database, check_pages=standing.check
+        settings=settings, database=database, check_pages=check_pages
     ).register(app)
     Invitations(settings=settings, database=database).register(app)
     ActiveSessions(database=database, sessions=sessions).register(app)

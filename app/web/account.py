@@ -27,9 +27,9 @@ class AccountPage:
         settings: Settings,
         database: Database,
         passwords: Passwords,
-        check_pages: Callable[[], None],
+        check_pages: Callable[[str], None],
     ) -> None:
-        """`check_pages`: cut off open pages whose sign-in is over."""
+        """`check_pages`: cut off the open pages of an account whose sign-in is over."""
         self._settings = settings
         self._database = database
         self._passwords = passwords
@@ -66,7 +66,7 @@ class AccountPage:
                 flask.abort(404, _("That browser is not signed in any more."))
             audit.note(cursor, actor=flask.g.account, action="signed a browser out",
                        address=flask.request.remote_addr or "")  # fmt: skip
-        self._check_pages()
+        self._check_pages(flask.g.account)
         return redirect("/account")
 
     def change_password(self) -> ResponseReturnValue:
@@ -92,7 +92,7 @@ class AccountPage:
                            address=flask.request.remote_addr or "")  # fmt: skip
         except (BadChoice, LoginTaken) as error:
             return self._page(error=said(error)), 400
-        self._check_pages()
+        self._check_pages(flask.g.account)
         return redirect("/account")
 
     def _page(self, error: str = "") -> str:

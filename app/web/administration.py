@@ -35,9 +35,9 @@ LATELY = 20  # lines of the audit log on a person's page
 
 class Administration:
     def __init__(
-        self, *, settings: Settings, database: Database, check_pages: Callable[[], None]
+        self, *, settings: Settings, database: Database, check_pages: Callable[[str], None]
     ) -> None:
-        """`check_pages`: cut off open pages whose sign-in is over."""
+        """`check_pages`: cut off the open pages of an account whose sign-in is over."""
         self._settings = settings
         self._database = database
         self._check_pages = check_pages
@@ -105,7 +105,7 @@ class Administration:
             if role not in grantable():
                 flask.abort(403, _("Nobody gives a role that is not below their own."))
             people.set_role(cursor, person.id, role, actor=flask.g.account)
-        self._check_pages()
+        self._check_pages(person.id)
         return _back(person)
 
     def disable_person(self, account: uuid.UUID) -> ResponseReturnValue:
@@ -117,7 +117,7 @@ class Administration:
         with self._database.transaction() as cursor:
             person = self._governed(cursor, account)
             people.disable(cursor, person.id, because, actor=flask.g.account)
-        self._check_pages()
+        self._check_pages(person.id)
         return _back(person)
 
     def enable_person(self, account: uuid.UUID) -> ResponseReturnValue:
@@ -132,7 +132,7 @@ class Administration:
             person = self._governed(cursor, account)
             ended = accounts.end_sign_ins(cursor, person.id)
             self._note(cursor, "signed out everywhere", person, f"{ended} browsers")
-        self._check_pages()
+        self._check_pages(person.id)
         return _back(person)
 
     def make_password_link(self, account: uuid.UUID) -> ResponseReturnValue:
@@ -181,7 +181,7 @@ class Administration:
             words = _("Nothing was deleted: the name that was typed is not %(name)s.",
                       name=person.name)  # fmt: skip
             return self._page(account, error=words), 400
-        self._check_pages()
+        self._check_pages(person.id)
         return redirect("/administration")
 
     def _page(

@@ -20,7 +20,6 @@ from psycopg2.extensions import cursor as Cursor
 from app import classes, collected, documents, handouts, join_codes, oversight, roles
 from app.classes import Class, NoClass
 from app.db import Database, Unavailable
-from app.delivery import Delivery, ToAccount
 from app.rounds import Rounds
 from app.web.cookies import redirect
 from app.web.invited import Codes, NotInvited
@@ -38,12 +37,11 @@ class Classes:
         database: Database,
         codes: Codes,
         rounds: Rounds,
-        delivery: Delivery,
-        check_pages: Callable[[], None],
+        check_pages: Callable[[str], None],
     ) -> None:
-        """`check_pages`: cut off open pages that may not stay."""
+        """`check_pages`: cut off open pages that may not stay, on other servers those of an
+        account."""
         self._rounds = rounds
-        self._delivery = delivery
         self._database = database
         self._codes = codes
         self._check_pages = check_pages
@@ -201,9 +199,8 @@ class Classes:
 
     def _show_out(self, teachers: list[str]) -> None:
         """Have teachers who were in worksheets that they may enter no more leave at once."""
-        self._check_pages()
-        for teacher in teachers:  # also where it is another app server's page
-            self._delivery.deliver(ToAccount(teacher), hang_up=True)
+        for teacher in teachers:
+            self._check_pages(teacher)
 
 
 def _governed_page(cursor: Cursor, found: Class, error: str = "") -> str:

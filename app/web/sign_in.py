@@ -39,9 +39,9 @@ class SignIn:
         passwords: Passwords,
         codes: Codes,
         rounds: Rounds,
-        check_pages: Callable[[], None],
+        check_pages: Callable[[str], None],
     ) -> None:
-        """`check_pages`: cut off open pages whose sign-in is over."""
+        """`check_pages`: cut off the open pages of an account whose sign-in is over."""
         self._rounds = rounds
         self._settings = settings.sign_in
         self._codes = codes
@@ -211,7 +211,7 @@ class SignIn:
                 )  # fmt: skip
         except (BadChoice, LoginTaken) as error:
             return flask.render_template("password.html", error=said(error), login=login), 400
-        self._check_pages()
+        self._check_pages(link.account)
         return self._cookies.give(redirect("/"), secret)
 
     # --- Out ---
@@ -222,7 +222,7 @@ class SignIn:
         with self._database.transaction() as cursor:
             accounts.end_sign_in(cursor, person.id, person.sign_in)
             audit.note(cursor, actor=person.id, action="signed out", address=_address())
-        self._check_pages()
+        self._check_pages(person.id)
         return self._cookies.take(redirect("/sign-in"))
 
     def sign_out_everywhere(self) -> ResponseReturnValue:
@@ -233,7 +233,7 @@ class SignIn:
                 cursor, actor=person.id, action="signed out everywhere",
                 detail=f"{ended} browsers", address=_address(),
             )  # fmt: skip
-        self._check_pages()
+        self._check_pages(person.id)
         return self._cookies.take(redirect("/sign-in"))
 
     # --- What they share ---

@@ -1,8 +1,9 @@
 """Whether open pages may stay open: their sign-ins are looked at for as long as they live,
 and whether a teacher who has entered a student's worksheet may be there still.
 
-Who is signed out, disabled or given another role, on whatever server or at the command line,
-is noticed within an interval; `check` is called for what is done here, and it is at once.
+Who is signed out, disabled or given another role at the command line is noticed within an
+interval; of what is done on a page every app server is told at once (`Delivery.hang_up_elsewhere`):
+here `check` is called, elsewhere pages come back if they may.
 """
 
 from __future__ import annotations
