@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -16,7 +17,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from psycopg2.extensions import cursor as Cursor
 
-from app.dropbox import Entry, Person, Tokens
+from app import dropbox
+from app.dropbox import Dropbox, Entry, Person, Tokens, Trouble
+from app.settings import Provider
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,27 @@ def disconnect(cursor: Cursor, account: str) -> bool:
     """Whether it was connected."""
     cursor.execute("DELETE FROM dropbox_accounts WHERE account = %s", (account,))
     return bool(cursor.rowcount)
+
+
+def held(cursor: Cursor, account: str, app: Provider | None) -> Tokens | None:
+    """What lets the site in, to be given back (`give_back`) once it is forgotten here."""
+    found = find(cursor, account, Seal(app.secret)) if app is not None else None
+    return found.tokens if found is not None else None
+
+
+def give_back(app: Provider, tokens: Tokens) -> bool:
+    """Have Dropbox let nobody in by them any more; whether that is so. It may take a while."""
+    box = Dropbox(
+        id=app.id, secret=app.secret, hosts=dropbox.hosts(app.issuer), tokens=tokens,
+        keep=lambda renewed: None,
+    )  # fmt: skip
+    try:
+        box.revoke()
+    except Trouble as trouble:
+        if trouble.kind != "withdrawn":
+            log.warning("a connection could not be revoked: %s", trouble)
+            return False
+    return True
 
 
 def saved(cursor: Cursor, account: str, worksheet: str, path: str) -> Saved | None:

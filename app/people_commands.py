@@ -12,7 +12,7 @@ from typing import IO
 import click
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, join_codes, people, roles, takeout
+from app import accounts, audit, dropbox_accounts, join_codes, people, roles, takeout
 from app.db import Database
 from app.moments import Moment
 from app.quantities import size
@@ -234,7 +234,8 @@ def _delete(connect: Connect) -> click.Command:
     @click.option("--yes", is_flag=True, help="Do not ask.")
     def delete(who: str, yes: bool) -> None:
         """Delete WHO with all their worksheets and output, for ever."""
-        _, database, _ = connect()
+        settings, database, _ = connect()
+        app = settings.providers.get("dropbox")
         with database.reading() as cursor:
             person = find_person(cursor, who)
         if not yes:
@@ -244,8 +245,15 @@ def _delete(connect: Connect) -> click.Command:
                 abort=True,
             )
         with changing(database) as cursor:
+            tokens = dropbox_accounts.held(cursor, person.id, app)
             people.delete(cursor, person.id, actor=audit.OPERATOR)
         click.echo(f"{person.name} is deleted.")
+        if app and tokens and not dropbox_accounts.give_back(app, tokens):
+            click.echo(
+                "Dropbox could not be told so: they may remove this site there, among their"
+                " connected apps.",
+                err=True,
+            )
 
     return delete
 

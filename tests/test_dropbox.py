@@ -13,11 +13,20 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Tab
 
-from app import dropbox, dropbox_accounts, folders, markdown, people, worksheets
+from app import (
+    dropbox,
+    dropbox_accounts,
+    folders,
+    markdown,
+    people,
+    people_commands,
+    worksheets,
+)
 from app.changes import Content
 from app.db import Database
 from app.dropbox import CHUNK, Dropbox, Entry, Person, Tokens, Trouble, header_json, hosts
@@ -404,6 +413,36 @@ def test_tokens_are_sealed_and_go_with_the_account(web: WebApp, double: Double) 
     with web.database.transaction() as cursor:
         people.delete(cursor, account, actor="operator")
     assert rows(web) == []
+
+
+def test_who_is_deleted_is_given_back_at_dropbox(web: WebApp, double: Double) -> None:
+    owner, _ = web.person("owner")
+    _, account = connected(web, double, "Ada")
+    path = f"/administration/people/{account}/delete"
+    assert owner.post(path, data={"name": "Eve"}).status_code == 400
+    assert double.tell()["connected"] == 1
+    assert owner.post(path, data={"name": "Ada"}).location == "/administration"
+    assert (rows(web), double.tell()["connected"]) == ([], 0)
+    _, account = connected(web, double, "Emmy")
+    double.tell(troubles=[{"route": "revoke", "status": 400}])
+    path = f"/administration/people/{account}/delete"
+    answer = owner.post(path, data={"name": "Emmy"})
+    assert "Emmy is deleted, but Dropbox could not be told so" in answer.text
+    assert rows(web) == []
+
+
+def test_who_is_deleted_at_the_command_line_is_given_back_too(
+    web: WebApp, double: Double
+) -> None:
+    connected(web, double, "Ada")
+    (delete,) = [
+        command
+        for command in people_commands.commands(lambda: (web.settings, web.database, ""))
+        if command.name == "delete"
+    ]
+    said = CliRunner().invoke(delete, ["Ada", "--yes"])
+    assert said.output == "Ada is deleted.\n"
+    assert (rows(web), double.tell()["connected"]) == ([], 0)
 
 
 def test_another_dropbox_forgets_what_was_saved_in_the_first(

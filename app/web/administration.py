@@ -14,7 +14,17 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, identities, limits, live_sessions, people, roles, takeout
+from app import (
+    accounts,
+    audit,
+    dropbox_accounts,
+    identities,
+    limits,
+    live_sessions,
+    people,
+    roles,
+    takeout,
+)
 from app.db import Database
 from app.limits import BadRaise
 from app.people import Person
@@ -41,6 +51,7 @@ class Administration:
         self._settings = settings
         self._database = database
         self._check_pages = check_pages
+        self._dropbox = settings.providers.get("dropbox")
 
     def register(self, app: flask.Flask) -> None:
         one = "/administration/people/<uuid:account>"
@@ -61,7 +72,10 @@ class Administration:
             app.add_url_rule(f"{one}/{path}", view_func=act, methods=["POST"])
 
     def administration(self) -> str:
-        """People, a page at a time."""
+        return self._people()
+
+    def _people(self, said: str = "") -> str:
+        """People, a page at a time, below what was `said`."""
         asked = flask.request.args
         page = max(0, asked.get("page", 0, type=int))
         wanted = {name: asked.get(name, "") for name in ("words", "role", "state")}
@@ -80,6 +94,7 @@ class Administration:
             wanted=wanted,
             roles=roles.ROLES,
             states=STATES,
+            said=said,
             earlier=address(page - 1) if page else "",
             later=address(page + 1) if more else "",
         )
@@ -175,6 +190,7 @@ class Administration:
         with self._database.transaction() as cursor:
             person = self._governed(cursor, account)
             is_meant = typed == " ".join(person.name.split())
+            tokens = dropbox_accounts.held(cursor, person.id, self._dropbox)
             if is_meant:
                 people.delete(cursor, person.id, actor=flask.g.account)
         if not is_meant:
@@ -182,6 +198,11 @@ class Administration:
                       name=person.name)  # fmt: skip
             return self._page(account, error=words), 400
         self._check_pages(person.id)
+        if self._dropbox and tokens and not dropbox_accounts.give_back(self._dropbox, tokens):
+            return self._people(said=_(
+                "%(name)s is deleted, but Dropbox could not be told so: they may remove this site"
+                " there, among their connected apps.", name=person.name,
+            ))  # fmt: skip
         return redirect("/administration")
 
     def _page(

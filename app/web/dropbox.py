@@ -93,22 +93,16 @@ class DropboxPages:
 
     def disconnect(self) -> ResponseReturnValue:
         """The site forgets what lets it in, and gives it back, if Dropbox can be reached."""
-        self._connections.check_there_is_one()
+        app = self._connections.check_there_is_one()
         with self._database.transaction() as cursor:
-            found = dropbox_accounts.find(cursor, flask.g.account, self._connections.seal)
+            tokens = dropbox_accounts.held(cursor, flask.g.account, app)
             if dropbox_accounts.disconnect(cursor, flask.g.account):
                 _note(cursor, "disconnected a Dropbox")
-        if found is None or found.tokens is None:
-            return redirect("/dropbox")
-        try:
-            self._connections.of(found.tokens).revoke()
-        except Trouble as trouble:
-            if trouble.kind != "withdrawn":
-                log.warning("a connection could not be revoked: %s", trouble)
-                return self.shown(None, said=_(
-                    "This site has forgotten your Dropbox, but could not tell Dropbox so: remove it"
-                    " there, too, among your connected apps."
-                ))  # fmt: skip
+        if tokens is not None and not dropbox_accounts.give_back(app, tokens):
+            return self.shown(None, said=_(
+                "This site has forgotten your Dropbox, but could not tell Dropbox so: remove it"
+                " there, too, among your connected apps."
+            ))  # fmt: skip
         return redirect("/dropbox")
 
     def _ask(self) -> Tokens:
