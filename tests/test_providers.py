@@ -403,6 +403,7 @@ def test_flows_are_forgotten_with_time(database: Database) -> None:
         ("github", {"id": 583231, "login": "octocat", "name": None, "email": None},
          Identity("github", "583231", "octocat", "")),
         ("facebook", {"id": "10", "name": "Ada"}, Identity("facebook", "10", "Ada", "")),
+        ("google", {"sub": "107", "name": "A\0da"}, Identity("google", "107", "Ada", "")),
         ("dropbox", {"account_id": "dbid:AA", "name": {"display_name": "Ada"}, "email": "a@b.c"},
          Identity("dropbox", "dbid:AA", "Ada", "a@b.c")),
     ],
@@ -413,7 +414,9 @@ def test_who_each_provider_says_somebody_is(
     assert providers.identity(name, KNOWN[name], said) == expected
 
 
-@pytest.mark.parametrize("said", [{}, {"sub": ""}, {"sub": None}, {"sub": True}, {"sub": ["x"]}])
+@pytest.mark.parametrize(
+    "said", [{}, {"sub": ""}, {"sub": None}, {"sub": True}, {"sub": ["x"]}, {"sub": "a\0"}]
+)
 def test_who_says_nothing_is_nobody(said: dict[str, object]) -> None:
     with pytest.raises(NoIdentity):
         providers.identity("school", Known("School", issuer="https://x"), said)

@@ -71,7 +71,10 @@ def test_over_tls_the_cookie_is_for_tls_alone(web: WebApp) -> None:
     assert "Secure" in answer.headers["Set-Cookie"]
 
 
-@pytest.mark.parametrize(("login", "password"), [("ada", "wrong"), ("nobody", PASSWORD), ("", "")])
+@pytest.mark.parametrize(
+    ("login", "password"),
+    [("ada", "wrong"), ("nobody", PASSWORD), ("", ""), ("no\0body", PASSWORD)],
+)
 def test_what_is_wrong_is_not_told_apart(web: WebApp, login: str, password: str) -> None:
     member(web)
     answer = sign_in(web, login, password)
@@ -155,6 +158,22 @@ def test_an_invitation_makes_an_account_once(web: WebApp) -> None:
     assert web.client().get(f"/join/{token}").status_code == 404
     assert web.client().post(f"/join/{token}", data=form | {"login": "e2"}).status_code == 404
     assert sign_in(web, "emmy", PASSWORD).status_code == 303
+
+
+def test_nul_characters_are_left_out(web: WebApp) -> None:
+    """PostgreSQL's text can't hold them."""
+    form = {"name": "A\0da", "login": "a\0da", "password": PASSWORD, "next": "/\0"}
+    assert web.client().post(f"/join/{invitation(web)}", data=form).status_code == 303
+    assert sign_in(web, "ada", PASSWORD).status_code == 303
+    owner, _ = web.person("owner")
+    assert owner.get("/administration?words=A%00da").text.count("Ada") > 0
+
+
+@pytest.mark.parametrize("path", ["/p/a%00b", "/join/a%00b", "/account/unlink/a%00b", "/%00"])
+def test_a_path_with_nul_leads_nowhere(web: WebApp, path: str) -> None:
+    browser, _ = web.person("member")
+    for answer in (browser.get(path), browser.post(path), web.client().get(path)):
+        assert answer.status_code in (404, 405)
 
 
 def test_a_bad_choice_leaves_the_invitation_good(web: WebApp) -> None:

@@ -48,6 +48,7 @@ from app.web.forwarded import Forwarded
 from app.web.handouts import Handouts
 from app.web.invitations import Invitations
 from app.web.invited import Codes
+from app.web.parameters import Request
 from app.web.sign_in import SignIn
 from app.web.sign_in_with import SignInWith
 from app.web.socket import Sockets
@@ -79,6 +80,7 @@ def create_app(
         static_folder=None,
         template_folder="templates",
     )
+    app.request_class = Request
     app.config["MAX_CONTENT_LENGTH"] = settings.app.max_code
 
     def check_pages(account: str) -> None:

@@ -22,6 +22,7 @@ from app.token import Tokens
 from app.web.cookies import Cookies, origin, redirect
 from app.web.languages import _
 from app.web.origins import SAFE_METHODS, is_same_origin
+from app.web.parameters import leads_nowhere
 from app.words import N_
 
 OPEN = ("alive", "static", "service_worker", "words")  # to all, without a look at the database
@@ -50,6 +51,8 @@ class Access:
     def check(self) -> ResponseReturnValue | None:
         """Before each request: find who asks, or answer instead of the page."""
         request, endpoint = flask.request, flask.request.endpoint or ""
+        if leads_nowhere(request):
+            flask.abort(404)
         if endpoint in OPEN:
             return None
         if self._is_tool(request) and roles.may_open(roles.TOOL, endpoint):

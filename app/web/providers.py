@@ -86,7 +86,8 @@ def identity(name: str, spoken: Known, said: Mapping[str, Any]) -> Identity:
         )
     except (KeyError, AttributeError, TypeError):
         raise NoIdentity("its answer has no id") from None
-    if not isinstance(subject, str | int) or isinstance(subject, bool) or subject in ("", 0):
+    is_id = isinstance(subject, str | int) and not isinstance(subject, bool)
+    if not is_id or subject in ("", 0) or "\0" in str(subject):
         raise NoIdentity("its answer has no id")
     return Identity(name, str(subject), _text(person), _text(email))
 
@@ -98,4 +99,4 @@ def check_issuer(spoken: Known, metadata: Mapping[str, Any]) -> None:
 
 
 def _text(found: Any) -> str:
-    return found[:200] if isinstance(found, str) else ""
+    return found.replace("\0", "")[:200] if isinstance(found, str) else ""
