@@ -11,6 +11,8 @@ def size(count: float | None) -> str:
     """Bytes as people read them: 1234567 → "1.2 MB"."""
     if count is None:
         return "–"
+    if count == 1:
+        return "1 byte"
     for unit in UNITS[:-1]:
         if count < 999.5:
             digits = 0 if unit == "bytes" or count >= 99.5 else 1

@@ -212,6 +212,7 @@ def test_nonsense_is_no_time_to_plot(hours: str) -> None:
     [
         (None, "–"),
         (0, "0 bytes"),
+        (1, "1 byte"),
         (999, "999 bytes"),
         (1234, "1.2 KB"),
         (99_960, "100 KB"),
