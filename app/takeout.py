@@ -19,10 +19,12 @@ from app import audit, exchange, folders, kept_files, notebooks, people
 
 LONGEST_NAME = 80  # characters of a worksheet's title in a file's name
 MOST_ENTRIES = 100_000  # of the audit log
+HISTORY_PAGE = 500  # rows
 README = """Worksheets are Jupyter notebooks (.ipynb) with their output; those of the trash are in
-worksheets/trash. What is in a worksheet's folder is in files/ under the same name. account.json
-is what the site knows of the account; audit.json, what it did and what was done to it;
-classes.json, its classes, and what was returned in them. What was collected is in collected/.
+worksheets/trash. What is in a worksheet's folder is in files/ under the same name, and what its
+cells were before in history/, a line of JSON for each change. account.json is what the site knows
+of the account, with its links, sessions and stars; audit.json, what it did and what was done to
+it; classes.json, its classes, and what was returned in them. What was collected is in collected/.
 """
 
 
@@ -62,6 +64,31 @@ def _write_worksheet(
     archive.writestr(f"{folder}/{name}.ipynb", notebook)
     for file in folders.listing(cursor, worksheet):
         folders.pack(archive, f"files/{name}/{file.path}", partial(folders.piece, cursor, file.id))
+    _write_history(cursor, archive, worksheet, f"history/{name}.jsonl")
+
+
+def _write_history(
+    cursor: Cursor, archive: zipfile.ZipFile, worksheet: str, name: str
+) -> None:
+    """What each cell was, with who has changed it, the oldest change first."""
+    columns = ("began", "time", "cell", "by", "position", "kind", "code", "deleted")
+    last = 0
+    with archive.open(name, "w", force_zip64=True) as target:
+        while True:
+            cursor.execute(
+                "SELECT changes.id, began, time, cell::text, coalesce(name, ''), position, kind,"
+                " code, deleted FROM changes LEFT JOIN accounts ON accounts.id = account"
+                " WHERE worksheet = %s AND changes.id > %s ORDER BY changes.id LIMIT %s",
+                (worksheet, last, HISTORY_PAGE),
+            )
+            rows = cursor.fetchall()
+            for _, *row in rows:
+                line = dict(zip(columns, row, strict=True))
+                said = json.dumps(line, ensure_ascii=False, default=_plain)
+                target.write(f"{said}\n".encode())
+            if len(rows) < HISTORY_PAGE:
+                return
+            last = rows[-1][0]
 
 
 def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> None:
@@ -116,13 +143,18 @@ def _write_classes(cursor: Cursor, archive: zipfile.ZipFile, account: str) -> No
 
 
 def _rows(cursor: Cursor, account: str) -> dict[str, Any]:
-    """Where else the person signs in, from which browsers they are in now, their Dropbox, the
-    processor time that they used lately, and the limits that were raised for them."""
+    """Where else the person signs in, from which browsers they are in now, their Dropbox and what
+    was saved there, links and stars, sessions, the processor time that they used lately, and the
+    limits that were raised for them."""
     found = {}
     for table, columns in (
         ("identities", ("provider", "subject", "email", "linked")),
         ("sign_ins", ("created", "seen", "expires", "how", "address", "agent")),
         ("dropbox_accounts", ("name", "email", "connected")),
+        ("dropbox_files", ("worksheet", "path", "saved_as")),
+        ("shares", ("worksheet", "key", "created", "expires")),
+        ("stars", ("worksheet",)),
+        ("sessions", ("id", "worksheet", "language", "started", "ended", "reason")),
         ("consumption", ("session", "since", "seconds", "cpu_seconds")),
         ("raised_limits", ("name", "value", "reason", "created", "expires")),
     ):
