@@ -450,6 +450,18 @@ def test_where_a_browser_may_be_sent(web: WebApp, address: str, own: bool) -> No
     assert answer.location == (address if own else "/")
 
 
+@pytest.mark.parametrize("path", ["/%09/evil.example/", "/%0A/evil.example", "/%0D%5Cevil.example"])
+def test_an_address_with_a_token_leads_nowhere_else(web: WebApp, path: str) -> None:
+    """Neither who comes in by it nor who is in already: browsers drop control characters."""
+    owner, account = web.person("owner")
+    with web.database.transaction() as cursor:
+        token = accounts.invite(cursor, account, 1)
+    for browser, said in ((owner, "x"), (web.client(), token)):
+        answer = browser.get(f"{path}?token={said}")
+        assert (answer.status_code, answer.location) == (303, "/")
+    assert owner.get("/account?token=x&a=1").location == "/account?a=1"
+
+
 @pytest.mark.parametrize(
     ("agent", "name"),
     [

@@ -21,7 +21,7 @@ from app.db import Database, Unavailable
 from app.token import Tokens
 from app.web.cookies import Cookies, origin, redirect
 from app.web.languages import _
-from app.web.origins import SAFE_METHODS, is_same_origin
+from app.web.origins import SAFE_METHODS, is_own_path, is_same_origin
 from app.web.parameters import leads_nowhere
 from app.words import N_
 
@@ -132,4 +132,6 @@ def _comes_from_here(request: flask.Request, endpoint: str) -> bool:
 def _without_token(request: flask.Request) -> flask.Response:
     """The same page, its address fit for the history."""
     rest = [(key, value) for key, value in request.args.items(multi=True) if key != "token"]
+    if not is_own_path(request.path):  # as /<tab>/elsewhere, which would lead there
+        return redirect("/")
     return redirect(request.path + ("?" + urlencode(rest) if rest else ""))
