@@ -15,7 +15,8 @@ TERMS = frozenset((
     N_("address"), N_("password"), N_("invitation"), N_("password link"), N_("embedded cell"),
     N_("stopped"), N_("starting"), N_("up"), N_("hung"), N_("draining"), N_("stopping"),
     N_("backing off"), N_("gave up"), N_("unknown"), N_("idle"), N_("busy"), N_("dead"),
-    N_("queued"), N_("waiting"), N_("byte"), N_("bytes"), N_("d"), N_("h"), N_("min"), N_("s"), N_("on"),
+    N_("queued"), N_("waiting"), N_("byte"), N_("bytes"), N_("d"), N_("h"), N_("min"), N_("s"),
+    N_("on"),
 ))  # fmt: skip
 
 
