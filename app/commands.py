@@ -18,7 +18,6 @@ from app.settings import Settings
 
 GRACE = 3600.0  # seconds
 PATIENCE = 30.0  # seconds an app server may take to answer
-LISTENED_AT = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # → asked at
 
 
 def token_group(
@@ -67,9 +66,10 @@ def ask(settings: Settings, path: str, **form: str) -> dict[str, int]:
     """What the first app server answers that is there. Raises ClickException."""
     silent = []
     for server in layout.app_servers(settings):
-        host = LISTENED_AT.get(server.address, server.address)
+        host = layout.asked_at(server.address)
+        where = f"[{host}]" if ":" in host else host
         try:
-            return _post(f"http://{host}:{server.port}{path}", settings, **form)
+            return _post(f"http://{where}:{server.port}{path}", settings, **form)
         except urllib.error.HTTPError as error:
             raise click.ClickException(error.read().decode(errors="replace").strip()) from error
         except OSError as error:

@@ -98,6 +98,11 @@ def addresses_of(settings: Settings, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((settings.hosts[name].address, name)))
 
 
+def asked_at(address: str) -> str:
+    """Where a server that listens at `address`, maybe at all there are, is asked on its host."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+
+
 def _hosts(settings: Settings, role: str, listens: str) -> list[tuple[str, Host, str]]:
     """Those with a role: name, host and the address at which it plays it."""
     if not settings.hosts:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 import gevent
 from gevent.event import Event
 
+from app.layout import asked_at
 from app.listener import Listener
 from app.settings import Wire
 from app.token import Tokens
@@ -316,8 +317,7 @@ class Peers:
             self._listener = listener
             break
         assert self._listener is not None
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
-        self.here = f"{address}:{self._listener.port}"
+        self.here = f"{asked_at(self._host)}:{self._listener.port}"
 
     def stop(self) -> None:
         if self._listener is not None:

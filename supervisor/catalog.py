@@ -19,6 +19,7 @@ from supervisor import (
     basis,
     conf,
     database_access,
+    free_port,
     front,
     http_probe,
     inheritance,
@@ -26,7 +27,6 @@ from supervisor import (
     memcached,
     openvpn,
     postgresql,
-    probes,
     schedule,
 )
 from supervisor.haproxy import AppServer
@@ -34,7 +34,6 @@ from supervisor.hello_probe import HelloProbe
 from supervisor.service import Command, Reload, Rules, Service
 
 PATIENCE = 10.0  # seconds in which the sage server can say itself that Sage was too slow
-ASKED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on → asked at
 
 
 def rules(settings: Settings) -> Rules:
@@ -114,7 +113,7 @@ def app_servers(settings: Settings) -> tuple[AppServer, ...]:
     return tuple(
         AppServer(
             f"{one.host}-{one.name}" if settings.hosts else one.name,
-            ASKED_AT.get(one.address, one.address),
+            layout.asked_at(one.address),
             one.port,
         )
         for one in layout.app_servers(settings)
@@ -125,7 +124,7 @@ def _sage_server(
     settings: Settings, server: Server, ports: Sequence[int], after: tuple[str, ...]
 ) -> Service:
     """`ports`: of all on this host."""
-    asked = ASKED_AT.get(server.address, server.address)
+    asked = layout.asked_at(server.address)
     told = {
         **environment(settings),
         "SALVUS_SAGE_HOST": server.address,
@@ -133,7 +132,7 @@ def _sage_server(
     }
 
     def prepare() -> Command:
-        probes.require_free_port(server.address, server.port, "[sage] port")
+        free_port.require(server.address, server.port, "[sage] port")
         _write_settings(settings)
         if server.port == ports[0]:
             inheritance.gather(settings, ports)
@@ -173,7 +172,7 @@ def _app_server(settings: Settings, server: Server, after: tuple[str, ...]) -> S
     }
 
     def prepare() -> Command:
-        probes.require_free_port(server.address, server.port, "[app] port", shared=True)
+        free_port.require(server.address, server.port, "[app] port", shared=True)
         _write_settings(settings)
         front.publish(settings)
         locations.make_folder(file.parent, 0o700)

@@ -135,4 +135,3 @@ def single_quoted(path: Path) -> str:
 
 def _beside(path: Path, word: str) -> Path:
     return path.with_name(f"{path.name}.{word}")
-

@@ -46,7 +46,6 @@ LOOK_SECONDS = 0.2  # between looks at a log that is followed
 SUPERVISOR = "supervisor"  # its own log, in orders
 
 log = logging.getLogger(__name__)
-Send = Callable[[Message], None]
 
 
 class Control:

@@ -15,15 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import layout
 from app.settings import Settings
-from supervisor import conf, http_probe, locations, nginx, privileges, probes, programs, public
+from supervisor import conf, free_port, http_probe, locations, nginx, privileges, programs, public
 from supervisor.service import CannotStart, Command
 
 RELOAD = signal.SIGUSR2
 RESERVED_FILES = 200  # besides connections: listeners, checks, logs
 SLOWEST_ANSWER = 60.0  # seconds a page may take, besides what code may
 UNKNOWN_CLIENT = b"PROXY UNKNOWN\r\n"
-ASKED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on → asked at
 STATIC = """\
 backend static
     default-server check inter 500ms fall 2 rise 1
@@ -113,9 +113,8 @@ def _ask(settings: Settings, *statuses: int) -> str | None:
         return http_probe.over_unix(
             stunnel_socket(settings), "/alive", *statuses, before=UNKNOWN_CLIENT
         )
-    host = settings.haproxy.host
-    port = public.ports(settings).https
-    return http_probe.over_tls(ASKED_AT.get(host, host), port, "/alive", *statuses)
+    host, port = layout.asked_at(settings.haproxy.host), public.ports(settings).https
+    return http_probe.over_tls(host, port, "/alive", *statuses)
 
 
 def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, str | int]:
@@ -213,7 +212,7 @@ def require_port(host: str, port: int, setting: str) -> None:
             f"{setting} = {port}: only root may listen on a port below 1024; choose another,"
             " or run Salvus as root (what speaks with browsers gives up all else of it)"
         )
-    probes.require_free_port(host, port, setting)
+    free_port.require(host, port, setting)
 
 
 def _binary(settings: Settings) -> Path:

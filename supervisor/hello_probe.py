@@ -11,7 +11,7 @@ from app.wire.decoder import PROTOCOL_VERSION, ProtocolError
 from app.wire.messages_pb2 import Hello
 from app.wire.tls import Context, client_context
 from supervisor import certs
-from supervisor.probes import TIMEOUT
+from supervisor.http_probe import TIMEOUT
 from supervisor.service import CannotStart
 
 

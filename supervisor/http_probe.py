@@ -8,7 +8,7 @@ import socket
 import ssl
 from pathlib import Path
 
-from supervisor.probes import TIMEOUT
+TIMEOUT = 3.0  # seconds
 
 # Whether it is there is asked, not who it is: its name and its CA are the browsers' affair.
 _ANY_CERTIFICATE = ssl.create_default_context()

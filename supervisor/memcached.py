@@ -8,16 +8,13 @@ executed: by changing itself (-u) it would lose the signal that ends it with us.
 from __future__ import annotations
 
 import contextlib
-import os
-import pwd
 import resource
-import shutil
 import socket
 from pathlib import Path
 
 from app import layout
 from app.settings import Settings
-from supervisor import locations, probes
+from supervisor import free_port, locations, privileges, programs
 from supervisor.service import CannotStart, Command
 
 PROBE_SECONDS = 1.0
@@ -40,10 +37,7 @@ def socket_path(settings: Settings) -> Path:
 
 def find_binary(settings: Settings) -> Path | None:
     """The program, None if it is not installed."""
-    if settings.memcached.binary:
-        return Path(settings.memcached.binary).expanduser()
-    found = shutil.which("memcached") or shutil.which("memcached", path="/usr/bin:/usr/local/bin")
-    return Path(found) if found else None
+    return programs.find(settings.memcached.binary, "memcached")
 
 
 def prepare(settings: Settings) -> Command:
@@ -51,7 +45,7 @@ def prepare(settings: Settings) -> Command:
     binary = find_binary(settings)
     if binary is None:
         raise CannotStart("memcached is not installed any more")
-    user = system_user()
+    user = privileges.system_user("memcached", *USERS)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - RESERVED_FILES
     connections = min(settings.memcached.connections, most)
     limits = ("-m", str(settings.memcached.memory), "-c", str(connections))
@@ -71,7 +65,7 @@ def _listening(settings: Settings, user: str) -> tuple[str, ...]:
     """Its arguments for where; what is in the way there is removed. Raises CannotStart."""
     if is_shared(settings):
         address, port = settings.here.address, settings.memcached.port
-        probes.require_free_port(address, port, "[memcached] port")
+        free_port.require(address, port, "[memcached] port")
         return ("-l", address, "-p", str(port), "-U", "0")
     path = socket_path(settings)
     if user:
@@ -109,13 +103,3 @@ def _connected(settings: Settings) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-def system_user() -> str:
-    """Who runs memcached: nobody else (empty) unless we are root. Raises CannotStart."""
-    if os.geteuid() != 0:
-        return ""
-    for name in USERS:
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_name
-    raise CannotStart(f"memcached refuses to run as root, and there is no user {', '.join(USERS)}")

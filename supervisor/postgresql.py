@@ -32,7 +32,7 @@ from psycopg2.extensions import connection as Connection
 
 from app import layout
 from app.settings import Settings
-from supervisor import conf, database_access, locations, privileges, probes, sizing
+from supervisor import conf, database_access, free_port, locations, privileges, sizing
 from supervisor.process import identity
 from supervisor.service import CannotStart, Command
 
@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> Command:
         make_cluster(cluster, binaries, user)
     end_leftovers(cluster, settings.supervisor.stop_seconds)
     if database_access.is_shared(settings):
-        probes.require_free_port(settings.here.address, settings.database.port, "[database] port")
+        free_port.require(settings.here.address, settings.database.port, "[database] port")
     file = locations.rendered(settings) / "postgresql.conf"
     with conf.old_one_will_do(file):
         renew(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from app import layout
 from app.settings import Settings
 from supervisor import conf, haproxy, http_probe, locations, privileges, public
 from supervisor.service import CannotStart, Command
@@ -51,8 +52,8 @@ def configure(settings: Settings) -> None:
 
 def probe(settings: Settings) -> str | None:
     """Whether HAProxy answers through it."""
-    host, port = settings.haproxy.host, public.ports(settings).https
-    return http_probe.over_tls(haproxy.ASKED_AT.get(host, host), port, "/alive", 200, 503)
+    host, port = layout.asked_at(settings.haproxy.host), public.ports(settings).https
+    return http_probe.over_tls(host, port, "/alive", 200, 503)
 
 
 def values(settings: Settings) -> dict[str, str | int]:

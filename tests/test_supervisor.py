@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 
 from app.settings import ROOT, Settings
-from supervisor import catalog, locations, memcached, postgresql, probes
+from supervisor import catalog, free_port, locations, memcached, postgresql
 from supervisor.lock import Lock
 from supervisor.process import exit_words
 from supervisor.service import CannotStart, Command, Rules, Service, State
@@ -367,5 +367,5 @@ def test_a_taken_port_is_named_with_its_setting() -> None:
         port = taken.getsockname()[1]
         words = rf"127\.0\.0\.1:{port}: .*pid {os.getpid()}.*change \[app\] port"
         with pytest.raises(CannotStart, match=words):
-            probes.require_free_port("127.0.0.1", port, "[app] port")
-    probes.require_free_port("127.0.0.1", port, "[app] port")
+            free_port.require("127.0.0.1", port, "[app] port")
+    free_port.require("127.0.0.1", port, "[app] port")

@@ -24,6 +24,7 @@ import click
 import gevent
 from gevent.queue import SimpleQueue
 
+from app.layout import asked_at
 from app.sage.caller import Caller, CallLost
 from app.sage.prompt import Prompt
 from app.sage.rendering import Rendering
@@ -344,8 +345,7 @@ def command(
 def address_of(host: str, settings: Settings) -> str:
     """host:port of the sage server that is meant by HOST on the command line."""
     if not host:
-        own = settings.sage.host
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(own, own)
+        host = asked_at(settings.sage.host)
     if host.count(":") > 1 and not host.startswith("["):
         host = f"[{host}]"
     found = ADDRESS.fullmatch(host)

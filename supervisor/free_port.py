@@ -1,31 +1,16 @@
-"""Questions that tell whether a service answers: None if it does, else why not."""
+"""Whether a port of this host is free, and who has it."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 
 import psutil
 
 from supervisor.service import CannotStart
 
-TIMEOUT = 3.0  # seconds
 
-
-def http_ok(host: str, port: int, path: str) -> str | None:
-    """Whether GET `path` is answered with 200."""
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    with contextlib.closing(connection):
-        try:
-            connection.request("GET", path, headers={"Host": f"{host}:{port}"})
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            return f"http://{host}:{port}{path}: {error}"
-    return None if status == 200 else f"http://{host}:{port}{path} answered {status}"
-
-
-def require_free_port(host: str, port: int, setting: str, *, shared: bool = False) -> None:
+def require(host: str, port: int, setting: str, *, shared: bool = False) -> None:
     """Raise CannotStart if `port` cannot be listened on; `setting` is the key that names it.
 
     `shared`: others of our user may listen, too, if they share it.
