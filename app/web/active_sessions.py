@@ -1,7 +1,7 @@
 """The sessions that run now, for administrators: whose, where, what they use; and their end.
 
-The page renders its table again and again (`static/js/live.js`); without JavaScript, when it is
-loaded.
+The page renders its table again and again (`static/js/live_page.js`); without JavaScript, when it
+is loaded.
 """
 
 from __future__ import annotations

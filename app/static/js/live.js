@@ -1,18 +1,14 @@
 // Parts of a page that the server renders again and again, every few seconds while somebody
-// looks: elements with data-live, as the page at data-page has them. What people fill in stands
-// outside of them.
+// looks: elements with data-live. What people fill in stands outside of them.
 
 import { t } from "./words.js"
 
-const PAUSE = 3000
-const connection = document.querySelector("#connection")
-
-async function take() {
-  const parts = document.querySelectorAll("[data-live]")
-  const answer = await fetch(parts[0].dataset.page, { headers: { Accept: "text/html" } })
+/** Put the parts of this page as the page at `address` has them in place of what is there. */
+export async function takeParts(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } })
   if (!answer.ok) throw new Error(t("the server answers {status}", answer))
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
-  for (const part of parts) {
+  for (const part of document.querySelectorAll("[data-live]")) {
     const news = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
     if (news && news.innerHTML !== part.plain) replace(part, news)
   }
@@ -26,19 +22,19 @@ function replace(part, news) {
   if (focused) part.querySelector(`button[value="${CSS.escape(focused)}"]`)?.focus()
 }
 
-async function repeat() {
+/** Take something again and again, while somebody looks; the page says when that fails. */
+export async function repeat(take, pause) {
+  const connection = document.querySelector("#connection")
   for (;;) {
-    await new Promise(resolve => setTimeout(resolve, PAUSE))
-    while (document.hidden) {
-      await new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }))
-    }
     try {
       await take()
       connection.textContent = ""
     } catch (error) {
       connection.textContent = t("not up to date: {why}", { why: error.message })
     }
+    await new Promise(resolve => setTimeout(resolve, pause))
+    while (document.hidden) {
+      await new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }))
+    }
   }
 }
-
-repeat()

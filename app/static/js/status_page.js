@@ -1,6 +1,7 @@
 // The status page: what the server has rendered is taken up again every few seconds, plots stay.
 
 import { courseOf, total, totalLoad } from "./course.js"
+import { repeat, takeParts } from "./live.js"
 import { plot, spark } from "./plot.js"
 import { t } from "./words.js"
 
@@ -14,7 +15,6 @@ const TOTALS = [
   [t("Load of all hosts"), "", totalLoad],
 ]
 
-const connection = document.querySelector("#connection")
 const section = document.querySelector(".course")
 const sparks = new Map() // by place and figure
 const totals = TOTALS.map(([title, unit, of]) => ({ ...plot(title, unit), of }))
@@ -32,16 +32,7 @@ section.querySelector(".hours").addEventListener("click", event => {
 })
 
 async function takePage() {
-  const answer = await fetch("/status", { headers: { Accept: "text/html" } })
-  if (!answer.ok) throw new Error(t("the server answers {status}", answer))
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
-  for (const part of document.querySelectorAll("[data-live]")) {
-    const news = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
-    if (news && news.innerHTML !== part.plain) {
-      part.plain = news.innerHTML
-      part.replaceChildren(...document.adoptNode(news).childNodes)
-    }
-  }
+  await takeParts("/status")
   drawSparks()
 }
 
@@ -69,22 +60,6 @@ function drawSparks() {
     if (found.home.parentNode !== place) place.replaceChildren(found.home)
     if (found.shown !== course) found.show(course.times, values)
     found.shown = course
-  }
-}
-
-/** Again and again, while somebody looks. */
-async function repeat(take, pause) {
-  for (;;) {
-    try {
-      await take()
-      connection.textContent = ""
-    } catch (error) {
-      connection.textContent = t("not up to date: {why}", { why: error.message })
-    }
-    await new Promise(resolve => setTimeout(resolve, pause))
-    while (document.hidden) {
-      await new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }))
-    }
   }
 }
 
