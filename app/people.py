@@ -193,15 +193,17 @@ def delete(cursor: Cursor, account: str, *, actor: str) -> None:
     audit.note(cursor, actor=actor, action="deleted the account", subject=account)
 
 
-def forget_guests(cursor: Cursor) -> None:
-    """Delete the guests that are gone: nobody can come in as them any more."""
+def forget_guests(cursor: Cursor) -> int:
+    """Delete some guests that are gone, as nobody can come in as them any more; how many."""
     cursor.execute(
         "SELECT id::text FROM accounts WHERE role = 'guest' AND NOT EXISTS"
         " (SELECT 1 FROM sign_ins WHERE account = accounts.id AND expires > now())"
-        " ORDER BY created LIMIT 20"
+        " ORDER BY created LIMIT 20 FOR UPDATE SKIP LOCKED"  # of others that forget just now
     )
-    for (account,) in cursor.fetchall():
+    found = cursor.fetchall()
+    for (account,) in found:
         delete(cursor, account, actor=account)
+    return len(found)
 
 
 def _keep_an_owner(cursor: Cursor, account: str) -> None:

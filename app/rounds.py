@@ -1,4 +1,5 @@
-"""The rounds of classes: who lacks a copy is given one, and what is due is collected.
+"""The rounds: who lacks a copy in a class is given one, what is due is collected, and guests who
+have left are deleted.
 
 Every app server goes on them; the database sees to it that each thing is done once. What could
 not be done in time, as the site was down, is done at the next start.
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from gevent.event import Event
 from psycopg2.errors import UndefinedTable
 
-from app import collected, handouts
+from app import collected, handouts, people
 from app.db import Database, Unavailable
 from app.delivery import Delivery, ToAccount
 from app.handouts import Given
@@ -77,6 +78,16 @@ class Rounds(Loop):
                 return count
             log.info("handout %s (%s) is collected", finished.id, finished.title)
 
+    def forget_guests(self) -> int:
+        """Delete guests who have left, with what they wrote; how many. Raises Unavailable."""
+        count = 0
+        while True:
+            with self._database.transaction() as cursor:
+                forgotten = people.forget_guests(cursor)
+            if not forgotten:
+                return count
+            count += forgotten
+
     def _tell(self, given: Given) -> None:
         text = self._words.gettext(HANDED_OUT) % vars(given)
         notice = Notice(text=text, time=time.time())
@@ -84,7 +95,7 @@ class Rounds(Loop):
 
     def _run(self) -> None:
         while True:
-            waits = [self._try(step) for step in (self._give, self._collect)]
+            waits = [self._try(step) for step in (self._give, self._collect, self._forget)]
             self._wanted.wait(min(waits))
             self._wanted.clear()
 
@@ -93,13 +104,17 @@ class Rounds(Loop):
         try:
             return step()
         except (Unavailable, UndefinedTable) as error:  # it is away, or about to be migrated
-            log.debug("classes are looked at again later: %s", error)
-        except Exception:  # what can't be given or collected must not end the rounds
-            log.exception("a round of classes failed; again later")
+            log.debug("classes and guests are looked at again later: %s", error)
+        except Exception:  # what can't be given, collected or deleted must not end the rounds
+            log.exception("a round failed; again later")
         return INTERVAL
 
     def _give(self) -> float:
         self.give()
+        return INTERVAL
+
+    def _forget(self) -> float:
+        self.forget_guests()
         return INTERVAL
 
     def _collect(self) -> float:

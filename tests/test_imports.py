@@ -40,7 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "app/parcel.py": ("app.collected", "app.comments", "app.handouts", "app.kept_files",
                       "app.takeout"),
     "app/rounds.py": ("app.collected", "app.db", "app.delivery", "app.handouts", "app.loop",
-                      "app.wire", "app.words"),
+                      "app.people", "app.wire", "app.words"),
     "app/identities.py": ("app.accounts",),
     "app/passwords.py": (),
     "app/people.py": ("app.accounts", "app.audit", "app.burials"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from werkzeug.test import TestResponse
 
@@ -303,6 +304,29 @@ def test_guests_come_in_so_many_at_a_time_and_are_forgotten(
         assert cursor.fetchone() == (1,)
         cursor.execute("SELECT count(*) FROM worksheets")
         assert cursor.fetchone() == (0,)
+
+
+def test_what_guests_wrote_goes_when_they_have_left(database: Database, tmp_path: Path) -> None:
+    """Also if no other guest comes; those who are there stay."""
+    web = WebApp(database, tmp_path, sign_in_guests="true")
+    gone, over, here = browsers = [web.client() for _ in range(3)]
+    for guest in browsers:
+        guest.post("/sign-in/guest")
+        guest.post("/worksheets")
+    gone.post("/sign-out")
+    with database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE sign_ins SET expires = now() WHERE account ="
+            " (SELECT id FROM accounts WHERE role = 'guest' ORDER BY created LIMIT 1 OFFSET 1)"
+        )
+    assert over.get("/worksheets").status_code == 403
+    rounds = [gevent.spawn(web.rounds.forget_guests) for _ in range(3)]  # of several app servers
+    assert sum(one.get() for one in rounds) == 2
+    assert here.get("/worksheets").status_code == 200
+    with database.reading() as cursor:
+        for table in ("accounts", "worksheets"):
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            assert cursor.fetchone() == (1,), table
 
 
 # --- Signed-in browsers -----------------------------------------------------------
