@@ -405,3 +405,16 @@ def test_code_of_strangers_counts_as_their_address_s(wary: RunningSite) -> None:
     assert tool.json()["success"], tool.text
     gevent.sleep(3)  # the site's tools are no strangers
     assert used_by(wary, f"guest_consumption WHERE guest = '{STRANGERS}'") < used + 0.5
+
+
+def test_who_leaves_as_a_guest_computes_no_more(wary: RunningSite) -> None:
+    guest = SignedIn(wary.address, guest=True)
+    page = Page(guest, guest.new_worksheet())
+    page.start("while True: pass")
+    with gevent.Timeout(PATIENCE):
+        while page.worksheet not in wary.run("sessions", "--json"):
+            gevent.sleep(0.2)
+    guest.http.post(f"{guest.origin}/sign-out", headers={"Origin": guest.origin}, timeout=PATIENCE)
+    with gevent.Timeout(PATIENCE):
+        while page.worksheet in wary.run("sessions", "--json"):
+            gevent.sleep(0.2)
