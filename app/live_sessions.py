@@ -6,6 +6,7 @@ What they use is what their sage servers said last. Every function takes a curso
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -63,3 +64,14 @@ def listed(cursor: Cursor, *, account: str = "", id: str = "") -> list[LiveSessi
         {"silence": SILENCE, "account": account, "id": id.lower()},
     )
     return [LiveSession(*row) for row in cursor.fetchall()]
+
+
+def states(cursor: Cursor, worksheets: Collection[str]) -> dict[str, str]:
+    """Those of these worksheets that have a session, with its state; empty if that is not known."""
+    cursor.execute(
+        "SELECT worksheet::text, coalesce(state, '') FROM sessions"
+        " LEFT JOIN session_use ON session = sessions.id"
+        " WHERE ended IS NULL AND worksheet = ANY(%s::uuid[])",
+        (list(worksheets),),
+    )
+    return dict(cursor.fetchall())

@@ -713,6 +713,27 @@ def test_a_teacher_enters_and_the_student_reads_it(school: School) -> None:
         assert school.teacher.post(f"/w/{worksheet}/{path}").status_code == 403
 
 
+def test_a_teacher_sees_whose_copy_computes(school: School) -> None:
+    handout = school.hand_out()
+    assert "session:" not in school.teacher.get(handout).text
+    with school.web.database.transaction() as cursor:
+        for name, state in (("Ada", "busy"), ("Emmy", "idle")):
+            session, copy = str(uuid.uuid4()), school.copies(handout)[name]
+            cursor.execute(
+                "INSERT INTO sessions (id, worksheet, server, language, started, account, kind)"
+                " VALUES (%s, %s, 'a:1', 'Sage', now(), %s, 'member')",
+                (session, copy.worksheet, copy.account),
+            )
+            cursor.execute(
+                "INSERT INTO session_use VALUES (%s, 'a:1', %s, 1, 1, 1, 1, now())",
+                (session, state),
+            )
+    page = school.teacher.get(handout).text
+    assert re.findall(r"session: \w+", page) == ["session: busy", "session: idle"]
+    school.teacher.post(f"{school.path}/archive")
+    assert "session:" not in school.teacher.get(handout).text
+
+
 def test_nothing_else_is_entered_and_by_nobody_else(school: School) -> None:
     handout = school.hand_out()
     worksheet = school.copies(handout)["Ada"].worksheet

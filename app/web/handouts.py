@@ -21,6 +21,7 @@ from app import (
     collected,
     comments,
     handouts,
+    live_sessions,
     notebooks,
     oversight,
     parcel,
@@ -72,7 +73,11 @@ class Handouts:
         with self._database.reading() as cursor:
             one, found = _found(cursor, id, handout)
             roster = collected.roster(cursor, found.id)
-        return flask.render_template("handout.html", one=one, handout=found, copies=roster)
+            entered = [copy.worksheet for copy in roster if copy.worksheet and copy.attends]
+            states = live_sessions.states(cursor, [] if one.archived else entered)
+        return flask.render_template(
+            "handout.html", one=one, handout=found, copies=roster, states=states
+        )
 
     def hand_out(self, id: uuid.UUID) -> ResponseReturnValue:
         """Give a worksheet of one's own to all."""
