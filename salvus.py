@@ -23,40 +23,20 @@ from app import (
     accounts,
     class_commands,
     commands,
-    layout,
     limit_commands,
-    live_sessions,
-    mining,
     people_commands,
     session_commands,
     words,
 )
 from app import settings as settings_file
 from app.balance import Load
-from app.browsers import Browsers
 from app.cache import Cache
 from app.db import Database, MigrationError, Unavailable
-from app.delivery import Delivery
-from app.directory import Directory
-from app.evaluations import Evaluations
-from app.live_sessions import LiveSession
-from app.losses import Losses
-from app.merging import Merger
-from app.nodes import Nodes
-from app.peers import Peers
-from app.placements import Placements
-from app.rounds import Rounds
 from app.sage import console
 from app.sage.pool import PoolError
 from app.sage.role import SageRole
-from app.servers import ServersInUse
-from app.sessions import Sessions
 from app.settings import MISCONFIGURED, ROOT, Settings, SettingsError
 from app.token import Tokens
-from app.web import create_app
-from app.web.condition import Condition
-from app.web.socket import Sockets
-from app.web.standing import Standing
 from app.wire.messages_pb2 import HostReport
 from app.wire.tls import client_context, server_context
 from monitor import commands as monitoring
@@ -151,36 +131,17 @@ class Site:
     """What `gunicorn salvus:app` runs: the app role and, in the small form, the others."""
 
     def __init__(self, settings: Settings) -> None:
+        from app.role import AppRole  # Flask and all pages: of no use to commands, Sage servers …
+
         self.settings = settings
-        self.database = connect(settings)
-        self._tokens = Tokens(data_dir=settings.data_dir, database=self.database)
-        self.cache = connect_cache(settings)
-        context = client_context(certs.identity(settings))
-        name = f"{settings.app.host}:{settings.app.port}"
-        self.nodes = Nodes(name=name, tokens=self._tokens, context=context, wire=settings.wire)
-        self._servers = ServersInUse(settings=settings, on_change=self.nodes.use)
-        self.browsers = Browsers()
-        peers = Peers(
-            host=settings.app.host,
-            ports=layout.node_ports(settings),
-            tokens=self._tokens,
-            context=context,
-            served=server_context(certs.identity(settings)),
-            wire=settings.wire,
-        )
-        directory = Directory(
-            database=self.database,
-            cache=self.cache,
-            browsers=self.browsers,
-            on_others=peers.keep_only,
-        )
+        self._database = connect(settings)
+        self._tokens = Tokens(data_dir=settings.data_dir, database=self._database)
+        self._cache = connect_cache(settings)
         self._lag = HubLag(window=settings.monitor.interval)
-        self._delivery = delivery = Delivery(
-            browsers=self.browsers, nodes=self.nodes, peers=peers, directory=directory
-        )
         self._overview = Overview(
-            database=self.database, cache=self.cache, site=settings.site.name
+            database=self._database, cache=self._cache, site=settings.site.name
         )
+        context = client_context(certs.identity(settings))
         self._supervisors = Reports(
             settings=settings,
             client=Client(
@@ -190,66 +151,26 @@ class Site:
             ),
         )
         self._ring = Ring(
-            database=self.database,
-            cache=self.cache,
+            database=self._database,
+            cache=self._cache,
             site=settings.site.name,
             interval=settings.monitor.interval,
         )
-        self._placements = Placements(
-            database=self.database,
-            cache=self.cache,
-            nodes=self.nodes,
-            loads=self._loads,
-            interval=settings.monitor.interval,
-        )
-        self._losses = Losses(
-            database=self.database, nodes=self.nodes, limit=settings.sage.lost_seconds
-        )
-        self._sessions = Sessions(
-            database=self.database, delivery=delivery, placements=self._placements
-        )
-        self._merger = Merger()
-        self._sockets = Sockets(
-            settings=settings,
-            database=self.database,
-            sessions=self._sessions,
-            delivery=delivery,
-            merger=self._merger,
-        )
-        self._standing = Standing(
-            database=self.database,
-            browsers=self.browsers,
-            interval=settings.sign_in.check_seconds,
-        )
-        condition = Condition(
+        self._app = AppRole(
             settings=settings,
             version=VERSION,
-            browsers=self.browsers,
-            nodes=self.nodes,
-            servers=self._servers,
+            database=self._database,
+            cache=self._cache,
+            tokens=self._tokens,
+            context=context,
+            served=server_context(certs.identity(settings)),
             watching=self._overview,
-            sessions=self._live_sessions,
-            suspects=self._suspects,
+            loads=self._loads,
             reports=self._reports,
             notices=self._notices,
             lag=lambda: self._lag.seconds,
         )
-        spoken = words.of_site(settings)
-        self._rounds = Rounds(database=self.database, delivery=delivery, words=spoken)
-        self.wsgi = create_app(
-            settings=settings,
-            database=self.database,
-            sessions=self._sessions,
-            evaluations=Evaluations(nodes=self.nodes, cache=self.cache, settings=settings),
-            sockets=self._sockets,
-            delivery=delivery,
-            snapshot=condition.snapshot,
-            course=condition.course,
-            standing=self._standing,
-            tokens=self._tokens,
-            rounds=self._rounds,
-            words=spoken,
-        )
+        self.wsgi = self._app.wsgi
         self._renewal = Renewal(settings=settings, renewed=lambda: None)
         self._sage: SageRole | None = None
         self._support: Supervisor | None = None
@@ -262,33 +183,21 @@ class Site:
         green.activate()
         self._lag.start()
         self._tokens.start()
-        self._servers.start()
-        self._standing.start()
-        self._placements.start()
-        self._losses.start()
-        self._rounds.start()
+        self._app.start()
         if "monitor" not in self.settings.app.roles:
             at = f"{self.settings.app.host}:{self.settings.app.port}"
             self._teller = teller(self.settings, at, self._vitals)
             self._teller.start()
             self._ring.start()
-        self._delivery.start()
         gevent.spawn(self._start_rest)
 
     def leave(self) -> None:
         """Tell the open pages to come back, elsewhere or later."""
-        self._sockets.leave()
+        self._app.leave()
 
     def stop(self) -> None:
-        self._servers.stop()
-        self._standing.stop()
-        self._placements.stop()
-        self._losses.stop()
-        self._rounds.stop()
         self._ring.stop()
-        self._delivery.stop()
-        self._merger.close()
-        self.nodes.stop()
+        self._app.stop()
         self._tokens.stop()
         if self._teller is not None:
             self._teller.stop()
@@ -297,22 +206,12 @@ class Site:
         if self._sage is not None:
             self._sage.stop()
         self._renewal.stop()
-        self.database.close()
-        self.cache.close()
+        self._database.close()
+        self._cache.close()
         if self._support is not None:
             self._support.stop()
         if self._lock is not None:
             self._lock.release()
-
-    def _live_sessions(self) -> list[LiveSession]:
-        """Raises Unavailable."""
-        with self.database.reading() as cursor:
-            return live_sessions.listed(cursor)
-
-    def _suspects(self) -> list[mining.Suspect]:
-        """Who computes without pause. Raises Unavailable."""
-        with self.database.reading() as cursor:
-            return mining.suspects(cursor, self.settings.mining)
 
     def _loads(self) -> dict[str, Load]:
         """Of the site's sage servers. Raises Unavailable."""
@@ -338,10 +237,10 @@ class Site:
         try:
             if "sage" in self.settings.app.roles:
                 self._start_support()
-            migrate(self.database)
+            migrate(self._database)
             if "sage" in self.settings.app.roles:
-                print(f"Salvus: {first_address(self.settings, self.database)}", flush=True)
-                self._sage = sage_role(self.settings, self.database, self._tokens)
+                print(f"Salvus: {first_address(self.settings, self._database)}", flush=True)
+                self._sage = sage_role(self.settings, self._database, self._tokens)
                 self._renewal.start()
                 self._sage.start()
             if "monitor" in self.settings.app.roles:
@@ -372,8 +271,8 @@ class Site:
         )
         support = self._support
         self._monitor = Monitor(
-            database=self.database,
-            cache=self.cache,
+            database=self._database,
+            cache=self._cache,
             settings=self.settings,
             services=lambda: [this, *(watched(support) if support else ())],
             vitals=lambda at: self._vitals() if at == this.at else None,
@@ -382,7 +281,7 @@ class Site:
 
     def _vitals(self) -> Vitals:
         sessions = sage_vitals(self._sage) if self._sage is not None else Vitals()
-        return replace(sessions, browsers=len(self.browsers), hub_lag=self._lag.seconds)
+        return replace(sessions, browsers=len(self._app.browsers), hub_lag=self._lag.seconds)
 
 
 def teller(settings: Settings, at: str, vitals: Callable[[], Vitals]) -> Teller:

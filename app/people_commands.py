@@ -12,7 +12,7 @@ from typing import IO
 import click
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, dropbox_accounts, join_codes, people, roles, takeout
+from app import accounts, audit, join_codes, people, roles
 from app.db import Database
 from app.moments import Moment
 from app.quantities import size
@@ -234,6 +234,8 @@ def _delete(connect: Connect) -> click.Command:
     @click.option("--yes", is_flag=True, help="Do not ask.")
     def delete(who: str, yes: bool) -> None:
         """Delete WHO with all their worksheets and output, for ever."""
+        from app import dropbox_accounts  # slow, and of no use to other commands
+
         settings, database, _ = connect()
         app = settings.providers.get("dropbox")
         with database.reading() as cursor:
@@ -264,6 +266,8 @@ def _export(connect: Connect) -> click.Command:
     @click.argument("file", type=click.File("xb"))
     def export(who: str, file: IO[bytes]) -> None:
         """Write all that the site has of WHO to a new zip FILE."""
+        from app import takeout  # slow, and of no use to other commands
+
         _, database, _ = connect()
         with changing(database) as cursor:
             person = find_person(cursor, who)

@@ -16,7 +16,6 @@ from app.quantities import duration, size
 from app.settings import Settings
 from monitor import queries
 from monitor.queries import Life, Point
-from monitor.terminal_plot import terminal_plot
 
 Connect = Callable[[Settings], tuple[Database, Cache]]
 
@@ -126,6 +125,8 @@ def _life_line(life: Life, now: datetime) -> str:
 
 def _plots(points: Sequence[Point], begin: datetime, end: datetime, columns: int) -> list[str]:
     """Of those figures that there are."""
+    from monitor.terminal_plot import terminal_plot  # slow, and of no use to other commands
+
     figures: list[tuple[str, list[tuple[datetime, float]]]] = [
         ("CPU, % of one core", [(point.time, point.percent_cpu) for point in points]),
         ("memory, MB", [(point.time, point.resident_size / 1e6) for point in points]),

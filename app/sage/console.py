@@ -19,6 +19,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import gevent
@@ -26,7 +27,6 @@ from gevent.queue import SimpleQueue
 
 from app.layout import asked_at
 from app.sage.caller import Caller, CallLost
-from app.sage.prompt import Prompt
 from app.sage.rendering import Rendering
 from app.sage.statements import is_leaving
 from app.sage.usage import size
@@ -52,6 +52,9 @@ from app.wire.messages_pb2 import (
 )
 from app.wire.stream import Stream
 from app.wire.tls import Identity, client_context
+
+if TYPE_CHECKING:
+    from app.sage.prompt import Prompt
 
 ACCOUNT, KIND = "console", "owner"  # whoever has the site's token owns the site
 EXIT_CODES = {Finished.OK: 0, Finished.INTERRUPTED: 130}
@@ -104,6 +107,8 @@ class Console:
 
     def converse(self, history: Path) -> None:
         """Read, run and show until Ctrl-D."""
+        from app.sage.prompt import Prompt  # slow, and of no use to other commands
+
         self._prompt = Prompt(
             sign="sage: " if self._caller.language.startswith("Sage") else ">>> ",
             history=history,
