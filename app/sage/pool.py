@@ -534,6 +534,8 @@ class Pool(Loop):
         self._zygotes.end_unused({session.spawner for session in self._sessions.values()})
 
     def _zygote_gone(self, spawner: Spawner) -> None:
+        for stock in self._stocks.values():  # at once, while they have yet to be heard to the end
+            stock[:] = [spare for spare in stock if spare.spawner is not spawner]
         for session in list(self._sessions.values()):
             if session.spawner is spawner:
                 session.exited("the Sage zygote it came from has died")
