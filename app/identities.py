@@ -75,6 +75,8 @@ def link(cursor: Cursor, account: str, identity: Identity) -> None:
 
 def unlink(cursor: Cursor, account: str, provider: str) -> bool:
     """Whether there was one that is not the only way in that the person has."""
+    # Of two at a time the second sees what the first has left
+    cursor.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (account,))
     cursor.execute(
         "DELETE FROM identities WHERE account = %(account)s AND provider = %(provider)s AND"
         " (EXISTS (SELECT 1 FROM accounts WHERE id = %(account)s AND password IS NOT NULL)"

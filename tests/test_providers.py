@@ -356,6 +356,23 @@ def test_two_providers_for_one_person(web: WebApp, elsewhere: Elsewhere) -> None
     assert browser.post("/account/unlink/club").status_code == 303
 
 
+def test_of_two_ways_in_that_go_at_a_time_one_stays(database: Database) -> None:
+    with database.transaction() as cursor:
+        account = accounts.create(cursor, name="Sophie", role="member")
+        for provider in ("school", "club"):
+            identities.link(cursor, account, identities.Identity(provider, subject()))
+
+    def unlink_club() -> bool:
+        with database.transaction() as cursor:
+            return identities.unlink(cursor, account, "club")
+
+    with database.transaction() as cursor:
+        assert identities.unlink(cursor, account, "school")
+        other = gevent.spawn(unlink_club)
+        gevent.sleep(0.3)  # it has asked by now
+    assert other.get() is False
+
+
 def test_an_account_elsewhere_is_one_person_s(web: WebApp, elsewhere: Elsewhere) -> None:
     taken = subject()
     come_in(web, elsewhere, taken)
