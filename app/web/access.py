@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts, audit, roles
+from app import accounts, roles
 from app.accounts import Account
 from app.db import Database, Unavailable
 from app.token import Tokens
+from app.web import audit_log
 from app.web.cookies import Cookies, origin, redirect
 from app.web.languages import _
 from app.web.origins import SAFE_METHODS, is_own_path, is_same_origin
@@ -81,10 +82,7 @@ class Access:
             secret = accounts.sign_in(cursor, request.args["token"], self._cookies.days, where)
             account = accounts.signed_in(cursor, secret) if secret else None
             if account:
-                audit.note(
-                    cursor, actor=account.id, action="signed in", detail=where.how,
-                    address=where.address,
-                )  # fmt: skip
+                audit_log.note(cursor, "signed in", actor=account.id, detail=where.how)
         if secret is None:
             return self._ask()
         return self._cookies.give(_without_token(request), secret)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts, attempts, audit, identities, limits, passwords, takeout
+from app import accounts, attempts, identities, limits, passwords, takeout
 from app.accounts import LoginTaken
 from app.db import Database
 from app.passwords import BadChoice, Passwords
 from app.settings import Settings
+from app.web import audit_log
 from app.web.cookies import redirect
 from app.web.languages import _, said
 from app.words import N_
@@ -49,8 +50,7 @@ class AccountPage:
         target = tempfile.TemporaryFile()
         with self._database.transaction() as cursor:
             takeout.write(cursor, flask.g.account, target)
-            audit.note(cursor, actor=flask.g.account, action="exported the account",
-                       address=flask.request.remote_addr or "")  # fmt: skip
+            audit_log.note(cursor, "exported the account")
         target.seek(0)
         name = f"{takeout.file_name(flask.g.person.name)}.zip"
         return flask.send_file(target, "application/zip", as_attachment=True, download_name=name)
@@ -64,8 +64,7 @@ class AccountPage:
                 ended = False
             if not ended:
                 flask.abort(404, _("That browser is not signed in any more."))
-            audit.note(cursor, actor=flask.g.account, action="signed a browser out",
-                       address=flask.request.remote_addr or "")  # fmt: skip
+            audit_log.note(cursor, "signed a browser out")
         self._check_pages(flask.g.account)
         return redirect("/account")
 
@@ -88,8 +87,7 @@ class AccountPage:
                 accounts.set_password(cursor, person.id, login, fresh)
                 accounts.end_sign_ins(cursor, person.id, but=person.sign_in)
                 attempts.forget(cursor, f"account {person.id}")
-                audit.note(cursor, actor=person.id, action="set a password",
-                           address=flask.request.remote_addr or "")  # fmt: skip
+                audit_log.note(cursor, "set a password")
         except (BadChoice, LoginTaken) as error:
             return self._page(error=said(error)), 400
         self._check_pages(flask.g.account)

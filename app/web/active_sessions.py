@@ -9,10 +9,11 @@ from __future__ import annotations
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import audit, live_sessions, roles
+from app import live_sessions, roles
 from app.db import Database
 from app.live_sessions import LiveSession
 from app.sessions import Sessions
+from app.web import audit_log
 from app.web.cookies import redirect
 from app.web.languages import _
 from app.web.origins import is_own_path
@@ -48,10 +49,9 @@ class ActiveSessions:
                 return self._page(error=_("That session has ended already.")), 404
             if not governs(found[0]):
                 flask.abort(403, _("Only who is above somebody may do that to them."))
-            audit.note(
-                cursor, actor=flask.g.account, action="ended a session of",
-                subject=found[0].account, detail=reason, address=flask.request.remote_addr or "",
-            )  # fmt: skip
+            audit_log.note(
+                cursor, "ended a session of", subject=found[0].account, detail=reason
+            )
         self._sessions.end_session(
             found[0], _("an administrator ended it: %(reason)s", reason=reason)
         )

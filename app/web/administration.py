@@ -29,6 +29,7 @@ from app.db import Database
 from app.limits import BadRaise
 from app.people import Person
 from app.settings import Settings
+from app.web import audit_log
 from app.web.active_sessions import LONGEST_REASON, governs
 from app.web.cookies import redirect
 from app.web.languages import _
@@ -108,7 +109,7 @@ class Administration:
         with self._database.transaction() as cursor:
             person = self._governed(cursor, account)
             takeout.write(cursor, person.id, target)
-            self._note(cursor, "exported the account", person)
+            audit_log.note(cursor, "exported the account", subject=person.id)
         target.seek(0)
         name = f"{takeout.file_name(person.name)}.zip"
         return flask.send_file(target, "application/zip", as_attachment=True, download_name=name)
@@ -146,7 +147,9 @@ class Administration:
         with self._database.transaction() as cursor:
             person = self._governed(cursor, account)
             ended = accounts.end_sign_ins(cursor, person.id)
-            self._note(cursor, "signed out everywhere", person, f"{ended} browsers")
+            audit_log.note(
+                cursor, "signed out everywhere", subject=person.id, detail=f"{ended} browsers"
+            )
         self._check_pages(person.id)
         return _back(person)
 
@@ -158,7 +161,7 @@ class Administration:
                 flask.abort(403, _("Guests have no password."))
             hours = self._settings.sign_in.reset_hours
             token = accounts.invite(cursor, person.id, hours, purpose="password")
-            self._note(cursor, "made a password link", person)
+            audit_log.note(cursor, "made a password link", subject=person.id)
         return self._page(account, link=self._site() + flask.url_for("new_password", token=token))
 
     def raise_limit(self, account: uuid.UUID) -> ResponseReturnValue:
@@ -242,12 +245,6 @@ class Administration:
         if not roles.may_govern(flask.g.kind, person.role):
             flask.abort(403, _("Only who is above somebody may do that to them."))
         return person
-
-    def _note(self, cursor: Cursor, action: str, person: Person, detail: str = "") -> None:
-        audit.note(
-            cursor, actor=flask.g.account, action=action, subject=person.id, detail=detail,
-            address=flask.request.remote_addr or "",
-        )  # fmt: skip
 
 
 def grantable() -> list[str]:

@@ -1,4 +1,5 @@
-"""The audit log for administrators: newest first, of a person, a kind or since a day."""
+"""The audit log for administrators: newest first, of a person, a kind or since a day; and what
+pages write into it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import flask
+from psycopg2.extensions import cursor as Cursor
 
 from app import audit, people
 from app.db import Database
@@ -51,6 +53,20 @@ def register(app: flask.Flask, *, database: Database) -> None:
             bad_day=bool(wanted["since"] and since is None),
             older=f"/administration/audit?{more}" if more else "",
         )
+
+
+def note(
+    cursor: Cursor, action: str, *, actor: str | None = None, subject: str = "", detail: str = ""
+) -> None:
+    """Who asks (or `actor`) has done this, from where the request comes; as `audit.note`."""
+    audit.note(
+        cursor,
+        actor=flask.g.account if actor is None else actor,
+        action=action,
+        subject=subject,
+        detail=detail,
+        address=flask.request.remote_addr or "",
+    )
 
 
 def _day(text: str) -> datetime | None:

@@ -15,14 +15,14 @@ import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import FlaskOAuth2App
 from flask.typing import ResponseReturnValue
-from psycopg2.extensions import cursor as Cursor
 
-from app import audit, documents, dropbox, dropbox_accounts, identities
+from app import documents, dropbox, dropbox_accounts, identities
 from app.db import Database
 from app.dropbox import Tokens, Trouble
 from app.dropbox_accounts import Connected
 from app.identities import Flow
 from app.settings import Provider, Settings
+from app.web import audit_log
 from app.web.cookies import redirect
 from app.web.dropbox_access import Connections, lets_in, status, words
 from app.web.exchange import READERS
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 MOST_WORKSHEETS = 200  # that are offered
 FLOW = "dropbox-files"  # what browsers that left for this are remembered as
 STRAY = N_("That was not begun in this browser, or too long ago. Begin again.")
+
+
 class DropboxPages:
     def __init__(
         self, *, settings: Settings, database: Database, connections: Connections
@@ -82,7 +84,7 @@ class DropboxPages:
                 dropbox_accounts.connect(
                     cursor, flask.g.account, person, tokens, self._connections.seal
                 )
-                _note(cursor, "connected a Dropbox")
+                audit_log.note(cursor, "connected a Dropbox")
             answer = redirect("/dropbox")
         except Refusal as refusal:
             answer = self.shown(None, problem=str(refusal), code=refusal.status)
@@ -97,7 +99,7 @@ class DropboxPages:
         with self._database.transaction() as cursor:
             tokens = dropbox_accounts.held(cursor, flask.g.account, app)
             if dropbox_accounts.disconnect(cursor, flask.g.account):
-                _note(cursor, "disconnected a Dropbox")
+                audit_log.note(cursor, "disconnected a Dropbox")
         if tokens is not None and not dropbox_accounts.give_back(app, tokens):
             return self.shown(None, said=_(
                 "This site has forgotten your Dropbox, but could not tell Dropbox so: remove it"
@@ -181,8 +183,3 @@ class DropboxPages:
         with self._database.reading() as cursor:
             found = documents.entries(cursor, flask.g.account)
         return [(one.id, one.title) for one in found[:MOST_WORKSHEETS]]
-
-
-def _note(cursor: Cursor, action: str) -> None:
-    address = flask.request.remote_addr or ""
-    audit.note(cursor, actor=flask.g.account, action=action, address=address)

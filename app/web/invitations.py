@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import flask
 from flask.typing import ResponseReturnValue
-from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, join_codes, roles
+from app import accounts, join_codes, roles
 from app.db import Database
 from app.settings import Settings
+from app.web import audit_log
 from app.web.administration import grantable
 from app.web.cookies import redirect
 from app.web.languages import _
@@ -44,7 +44,7 @@ class Invitations:
         with self._database.transaction() as cursor:
             hours = self._settings.sign_in.invitation_hours
             token = accounts.invite(cursor, None, hours, purpose="join", role=role)
-            _note(cursor, "invited", role)
+            audit_log.note(cursor, "invited", detail=role)
         site = self._settings.app.address or flask.request.host_url.rstrip("/")
         return self._page(link=site + flask.url_for("join", token=token))
 
@@ -58,7 +58,7 @@ class Invitations:
             if not roles.may_govern(flask.g.kind, found.role):
                 flask.abort(403, _("Nobody gives a role that is not below their own."))
             accounts.revoke_invitation(cursor, found.hash)
-            _note(cursor, "revoked an invitation", found.role)
+            audit_log.note(cursor, "revoked an invitation", detail=found.role)
         return redirect(PATH)
 
     def make_join_code(self) -> ResponseReturnValue:
@@ -72,7 +72,8 @@ class Invitations:
             return self._page(error=words), 400
         with self._database.transaction() as cursor:
             made = join_codes.create(cursor, seats=seats, days=days, role=role, title=title)
-            _note(cursor, "made a join code", f"{role}, {seats} seats {title}".strip())
+            detail = f"{role}, {seats} seats {title}".strip()
+            audit_log.note(cursor, "made a join code", detail=detail)
         return self._page(made=made.code)
 
     def revoke_join_code(self, code: str) -> ResponseReturnValue:
@@ -83,7 +84,7 @@ class Invitations:
             if not roles.may_govern(flask.g.kind, found.role):
                 flask.abort(403, _("Nobody gives a role that is not below their own."))
             join_codes.revoke(cursor, code)
-            _note(cursor, "revoked a join code", found.title)
+            audit_log.note(cursor, "revoked a join code", detail=found.title)
         return redirect(PATH)
 
     def _page(self, link: str = "", made: str = "", error: str = "") -> str:
@@ -113,8 +114,3 @@ def _wanted(allowed: list[str]) -> str:
     if role not in allowed:
         flask.abort(403, _("Nobody gives a role that is not below their own."))
     return role
-
-
-def _note(cursor: Cursor, action: str, detail: str) -> None:
-    audit.note(cursor, actor=flask.g.account, action=action, detail=detail,
-               address=flask.request.remote_addr or "")  # fmt: skip

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import flask
 from flask.typing import ResponseReturnValue
-from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, attempts, audit, classes, join_codes, passwords, people, roles
+from app import accounts, attempts, classes, join_codes, passwords, people, roles
 from app.accounts import LoginTaken
 from app.classes import NoClass
 from app.db import Database
 from app.passwords import BadChoice, Passwords
 from app.rounds import Rounds
 from app.settings import Settings
+from app.web import audit_log
 from app.web.cookies import Cookies, origin, redirect
 from app.web.invited import Codes, NotInvited
 from app.web.languages import _, said
@@ -92,10 +92,8 @@ class SignIn:
         where = origin("password")
         with self._database.transaction() as cursor:
             if found is None or not right:
-                audit.note(
-                    cursor, actor=found[0] if found else "", action="gave a wrong password",
-                    detail=login[:100], address=where.address,
-                )  # fmt: skip
+                whose = found[0] if found else ""
+                audit_log.note(cursor, "gave a wrong password", actor=whose, detail=login[:100])
                 return self._page(_next(), error=_(WRONG), login=login, status=403)
             because = accounts.disabled_because(cursor, found[0])
             if because is not None:
@@ -103,7 +101,7 @@ class SignIn:
                 return self._page(_next(), error=words, login=login, status=403)
             attempts.forget(cursor, _subject(login))
             secret = accounts.admit(cursor, found[0], self._cookies.days, where)
-            _note_sign_in(cursor, found[0], where.how)
+            audit_log.note(cursor, "signed in", actor=found[0], detail=where.how)
         return self._cookies.give(redirect(_next()), secret)
 
     def enter_as_guest(self) -> ResponseReturnValue:
@@ -119,7 +117,7 @@ class SignIn:
             people.forget_guests(cursor)
             account = accounts.create(cursor, name=_("Guest"), role="guest")
             secret = accounts.admit(cursor, account, self._settings.guest_hours / 24, where)
-            _note_sign_in(cursor, account, where.how)
+            audit_log.note(cursor, "signed in", actor=account, detail=where.how)
         return self._cookies.give(redirect(_next()), secret)
 
     def join_by_code(self) -> ResponseReturnValue:
@@ -161,10 +159,7 @@ class SignIn:
                     cursor, name=name or login, role=invited.role, login=login, password=hash
                 )
                 secret = accounts.admit(cursor, account, self._cookies.days, where)
-                audit.note(
-                    cursor, actor=account, action="joined", detail=invited.role,
-                    address=where.address,
-                )  # fmt: skip
+                audit_log.note(cursor, "joined", actor=account, detail=invited.role)
                 if invited.class_:
                     classes.join(cursor, invited.class_, account)
         except (BadChoice, LoginTaken) as error:
@@ -205,10 +200,9 @@ class SignIn:
                 accounts.end_sign_ins(cursor, link.account)
                 attempts.forget(cursor, _subject(login))
                 secret = accounts.admit(cursor, link.account, self._cookies.days, where)
-                audit.note(
-                    cursor, actor=link.account, action="set a password", detail=where.how,
-                    address=where.address,
-                )  # fmt: skip
+                audit_log.note(
+                    cursor, "set a password", actor=link.account, detail=where.how
+                )
         except (BadChoice, LoginTaken) as error:
             return flask.render_template("password.html", error=said(error), login=login), 400
         self._check_pages(link.account)
@@ -221,7 +215,7 @@ class SignIn:
         person = flask.g.person
         with self._database.transaction() as cursor:
             accounts.end_sign_in(cursor, person.id, person.sign_in)
-            audit.note(cursor, actor=person.id, action="signed out", address=_address())
+            audit_log.note(cursor, "signed out")
         self._check_pages(person.id)
         return self._cookies.take(redirect("/sign-in"))
 
@@ -229,10 +223,7 @@ class SignIn:
         person = flask.g.person
         with self._database.transaction() as cursor:
             ended = accounts.end_sign_ins(cursor, person.id)
-            audit.note(
-                cursor, actor=person.id, action="signed out everywhere",
-                detail=f"{ended} browsers", address=_address(),
-            )  # fmt: skip
+            audit_log.note(cursor, "signed out everywhere", detail=f"{ended} browsers")
         self._check_pages(person.id)
         return self._cookies.take(redirect("/sign-in"))
 
@@ -276,7 +267,3 @@ def _next() -> str:
 def _later(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     return _("Too many tries. Wait %(minutes)d min, then try again.", minutes=minutes)
-
-
-def _note_sign_in(cursor: Cursor, account: str, how: str) -> None:
-    audit.note(cursor, actor=account, action="signed in", detail=how, address=_address())

@@ -20,13 +20,13 @@ from flask.typing import ResponseReturnValue
 from joserfc.errors import JoseError
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, audit, classes, identities
+from app import accounts, classes, identities
 from app.classes import NoClass
 from app.db import Database
 from app.identities import Flow, Identity, Taken
 from app.rounds import Rounds
 from app.settings import Provider, Settings
-from app.web import languages, providers
+from app.web import audit_log, languages, providers
 from app.web.cookies import Cookies, origin, redirect
 from app.web.invited import Codes, Invited, NotInvited
 from app.web.languages import _
@@ -155,7 +155,7 @@ class SignInWith:
         with self._database.transaction() as cursor:
             if not identities.unlink(cursor, flask.g.account, provider):
                 flask.abort(409, _("That is the only way in that you have: set a password first."))
-            _note(cursor, flask.g.account, "unlinked an account", self.title(provider))
+            audit_log.note(cursor, "unlinked an account", detail=self.title(provider))
         return redirect("/account")
 
     def come_back(self, provider: str) -> ResponseReturnValue:
@@ -238,7 +238,9 @@ class SignInWith:
             identities.link(cursor, flow.account, said)
         except Taken:
             raise Refusal(_(TAKEN), 409) from None
-        _note(cursor, flow.account, "linked an account", self.title(said.provider))
+        audit_log.note(
+            cursor, "linked an account", actor=flow.account, detail=self.title(said.provider)
+        )
         return redirect(flow.next)
 
     def _signed_in(self, cursor: Cursor, flow: Flow, said: Identity) -> flask.Response:
@@ -250,7 +252,7 @@ class SignInWith:
             words = _("This account is disabled. %(why)s", why=because)
             raise Refusal(words.strip(), 403)
         secret = accounts.admit(cursor, account, self._cookies.days, where)
-        _note(cursor, account, "signed in", where.how)
+        audit_log.note(cursor, "signed in", actor=account, detail=where.how)
         return self._cookies.give(redirect(flow.next), secret)
 
     def _joined(self, cursor: Cursor, flow: Flow, said: Identity) -> str:
@@ -264,7 +266,8 @@ class SignInWith:
         name = said.name or said.email or _("Someone")
         account = accounts.create(cursor, name=name, role=invited.role)
         identities.link(cursor, account, said)
-        _note(cursor, account, "joined", f"{invited.role}, with {self.title(said.provider)}")
+        detail = f"{invited.role}, with {self.title(said.provider)}"
+        audit_log.note(cursor, "joined", actor=account, detail=detail)
         if invited.class_:
             try:
                 classes.join(cursor, invited.class_, account)
@@ -288,8 +291,3 @@ class SignInWith:
             },
             **keys,
         )
-
-
-def _note(cursor: Cursor, account: str, action: str, detail: str) -> None:
-    address = flask.request.remote_addr or ""
-    audit.note(cursor, actor=account, action=action, detail=detail, address=address)

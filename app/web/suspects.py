@@ -8,10 +8,11 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import audit, roles
+from app import roles
 from app.db import Database
 from app.nodes import NodeDown
 from app.sessions import Sessions
+from app.web import audit_log
 from app.web.cookies import redirect
 from app.web.languages import _
 
@@ -25,10 +26,9 @@ def register(app: flask.Flask, *, database: Database, sessions: Sessions) -> Non
             account, kind = _owner(cursor, worksheet)
             if not roles.may_govern(flask.g.kind, kind):
                 flask.abort(403, _("You may end sessions only of people whom you govern."))
-            audit.note(
-                cursor, actor=flask.g.account, action="ended a session of", subject=account,
-                detail=str(worksheet), address=flask.request.remote_addr or "",
-            )  # fmt: skip
+            audit_log.note(
+                cursor, "ended a session of", subject=account, detail=str(worksheet)
+            )
         try:
             sessions.end(
                 str(worksheet), _("an administrator ended it: it computed for hours without pause")
