@@ -19,7 +19,7 @@ import flask.typing
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from app import assets, db
+from app import assets, attempts, db
 from app.settings import Settings
 from app.web.languages import _
 from app.words import N_
@@ -156,6 +156,8 @@ def security_headers(response: flask.Response) -> flask.Response:
         headers.setdefault("Access-Control-Allow-Origin", "*")
     if response.mimetype == "text/html":
         headers.setdefault("Cache-Control", "no-cache, private")
+    if response.status_code == 429:  # at the latest then; what knows better has said so
+        headers.setdefault("Retry-After", str(attempts.WINDOW))
     return response
 
 
