@@ -44,6 +44,8 @@ class SignedIn:
         self.http.verify = str(ca) if ca else True
         self.headers = {"X-Forwarded-For": comes_from} if comes_from else {}
         self.http.headers.update(self.headers)
+        # An idle one is closed after 2 s (gunicorn.conf.py), just when a request is on its way.
+        self.http.headers["Connection"] = "close"
         if guest:
             form, headers = {"next": "/"}, {"Origin": self.origin}
             address = f"{self.origin}/sign-in/guest"

@@ -294,6 +294,18 @@ def test_no_line_is_lost_whatever_happens_to_services(
         wait_until(partial(_is_back, running, name, before[name]))
 
 
+def begin(page: Page, code: str) -> str:
+    """Start a run, again while Sage servers that have just come back are not yet reached."""
+    with gevent.Timeout(PATIENCE):
+        while True:
+            run = page.start(code)
+            said = page.until(lambda m: m.HasField("refused") or m.frame.HasField("queued"))
+            if not said.HasField("refused"):
+                return run
+            assert "try again in a moment" in said.refused.reason
+            gevent.sleep(0.2)
+
+
 def _is_back(running: RunningSite, name: str, pid: int) -> bool:
     return is_well(running) and pids(running)[name] != pid
 
@@ -368,7 +380,7 @@ def test_a_sage_server_that_fails_is_replaced_and_its_runs_end_with_the_reason(
     running: RunningSite, somebody: SignedIn, number: int, why: str
 ) -> None:
     page = Page(somebody, somebody.new_worksheet())
-    run = page.start("print('seen', flush=True); input()")
+    run = begin(page, "print('seen', flush=True); input()")
     page.until(lambda message: message.frame.HasField("input_request"))
     before = signal_all(running, ("sage-1", "sage-2"), number)
     finished = page.finish(run)
