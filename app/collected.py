@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from app import audit, exchange, kept_files, notebooks
 from app.manuscript import Manuscript, Part
 
-SETTLE = 3.0  # seconds after a deadline, for output from before it to come to the database
+SETTLE = 3.0  # seconds after a moment until output from before it has come to the database
 CLOCK = "deadline"  # who collects, in the audit log
 LOST = "*The output of these cells could not be collected.*"
 
@@ -105,23 +105,32 @@ def collect_due(cursor: Cursor) -> bool:
     return _collect_found(cursor)
 
 
-def collect_now(cursor: Cursor, handout: str) -> bool:
+def moment(cursor: Cursor) -> datetime:
+    """Now, by the database's clock, as all that has a history."""
+    cursor.execute("SELECT now()")
+    ((now,),) = cursor.fetchall()
+    assert isinstance(now, datetime)
+    return now
+
+
+def collect_now(cursor: Cursor, handout: str, asked: datetime) -> bool:
     """Collect a copy of a handout that a teacher wants back; whether there was one.
 
-    As it is; but if its deadline has just passed, as it was then.
+    As it was when the teacher asked, `SETTLE` ago; but if its deadline has just passed, as it was
+    then.
     """
     cursor.execute(
         """
         SELECT handouts.id::text, handed_copies.account::text, worksheet::text,
                CASE WHEN handouts.collected IS NULL AND deadline BETWEEN made AND now()
-                    THEN deadline ELSE now() END
+                    THEN deadline ELSE greatest(%s, made) END
         FROM handed_copies JOIN handouts ON handouts.id = handout
              JOIN class_members ON class_members.class = handouts.class
                                 AND class_members.account = handed_copies.account
         WHERE handouts.id = %s AND handed_copies.collected IS NULL
         LIMIT 1 FOR UPDATE OF handed_copies SKIP LOCKED
         """,
-        (handout,),
+        (asked, handout),
     )
     return _collect_found(cursor)
 

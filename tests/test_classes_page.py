@@ -270,3 +270,11 @@ def test_a_session_that_a_teacher_begins_is_the_student_s(site: RunningSite) -> 
     assert found == [("Emmy", "member")]
     connection.close()
     page.close()
+
+
+def test_what_has_just_been_computed_is_collected_with_its_output(site: RunningSite) -> None:
+    room = Classroom(site)  # which collects as soon as a run is over
+    path = f"{room.teacher.origin}{room.copy}"
+    shown = room.teacher.http.get(path, timeout=PATIENCE / 1000).text
+    assert "True\n" in shown  # what it printed ...
+    assert r"\(2\)" in shown or ">2<" in shown  # ... and its result

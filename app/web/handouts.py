@@ -12,6 +12,7 @@ import uuid
 from datetime import datetime
 
 import flask
+import gevent
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from psycopg2.extensions import cursor as Cursor
@@ -117,9 +118,11 @@ class Handouts:
         """All copies that were not collected yet, as they are now."""
         with self._database.reading() as cursor:
             found = _found(cursor, id, handout)[1]
+            asked = collected.moment(cursor)
+        gevent.sleep(collected.SETTLE)
         while True:
             with self._database.transaction() as cursor:
-                if not collected.collect_now(cursor, found.id):
+                if not collected.collect_now(cursor, found.id, asked):
                     collected.finish_now(cursor, found.id, actor=flask.g.account)
                     break
         return redirect(f"/classes/{id}/handouts/{handout}")
