@@ -8,23 +8,81 @@ import re
 from latex2mathml.converter import convert
 
 LONGEST = 20_000  # characters of a formula; of a longer one the source is shown
-MACROS = {r"\Bold": r"\mathbf"}  # of Sage
-IN_HTML = re.compile(r"\\\((?P<inline>.+?)\\\)|\\\[(?P<block>.+?)\\\]", re.S)
+# Sage's, also with what it defines in front of formulas that use \Bold. As in static/js/latex.js
+DEFINED = r"\newcommand{\Bold}[1]{\mathbf{#1}}"
+MACROS = {
+    r"\Bold": r"\mathbf",
+    r"\ZZ": r"\mathbf{Z}",
+    r"\NN": r"\mathbf{N}",
+    r"\RR": r"\mathbf{R}",
+    r"\CC": r"\mathbf{C}",
+    r"\QQ": r"\mathbf{Q}",
+    r"\QQbar": r"\overline{\mathbf{Q}}",
+    r"\GF": r"\mathbf{F}_",
+    r"\Zp": r"\mathbf{Z}_",
+    r"\Qp": r"\mathbf{Q}_",
+    r"\CIF": r"\mathbf{C}",
+    r"\CLF": r"\mathbf{C}",
+    r"\RDF": r"\mathbf{R}",
+    r"\RIF": r"\mathbf{I} \mathbf{R}",
+    r"\RLF": r"\mathbf{R}",
+}
+MACRO = re.compile(rf"(?:{'|'.join(map(re.escape, MACROS))})(?![A-Za-z])")
+PLAIN = re.compile(r"^\\begin\{(math|displaymath|equation\*?)\}(.*)\\end\{\1\}$", re.S)
+ALIGNED = re.compile(r"\\(begin|end)\{(?:aligned|split)\}")  # align* to the library
+OPENING = re.compile(r"\\\(|\\\[|\\begin\{[a-z]+\*?\}")
+CLOSING = {r"\(": r"\)", r"\[": r"\]"}
+BETWEEN_DOLLARS = re.compile(r"\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^$\s]\$(?!\d)")
+IN_HTML = re.compile(r"\\[(\[]")
 DOLLARS = re.compile(r"^(\${1,2})(?P<formula>.*?)\1$", re.S)
 
 
 def typeset(latex: str, *, block: bool) -> str:
     """HTML. What can't be read as a formula is shown as it was typed."""
-    for macro, meaning in MACROS.items():
-        latex = re.sub(re.escape(macro) + r"(?![A-Za-z])", re.escape(meaning), latex)
     if len(latex) <= LONGEST:
+        known = MACRO.sub(lambda found: MACROS[found[0]], latex.replace(DEFINED, ""))
+        known = ALIGNED.sub(r"\\\1{align*}", PLAIN.sub(r"\2", known.strip()))
         try:
-            found = str(convert(latex, display="block" if block else "inline"))
+            found = str(convert(known, display="block" if block else "inline"))
             # One that is wider than the page is scrolled, by keyboard, too
             return found.replace('display="block"', 'display="block" tabindex="0"', 1)
         except Exception:  # each mistake has its own, and some are the library's
             pass
     return f"<code>{html.escape(latex)}</code>"
+
+
+class Formulas:
+    """Where they are in a text, as the page finds them (static/js/markdown.js).
+
+    In time proportional to the text, but for as many names of environments as it has that are
+    never closed.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._unclosed: set[str] = set()  # what is opened without an end from there on
+
+    def at(self, start: int) -> str:
+        """The formula that begins there, with its delimiters; "" if none does."""
+        if dollars := BETWEEN_DOLLARS.match(self.text, start):
+            return dollars[0]
+        opening = OPENING.match(self.text, start)
+        if opening is None or opening[0] in self._unclosed:
+            return ""
+        closing = CLOSING.get(opening[0]) or opening[0].replace("begin", "end")
+        end = self.text.find(closing, opening.end())
+        if end < 0:
+            self._unclosed.add(opening[0])
+            return ""
+        return self.text[start : end + len(closing)]
+
+
+def typeset_delimited(formula: str) -> str:
+    """HTML of a formula with its delimiters, as `Formulas` gives them."""
+    if formula.startswith("$") and not formula.startswith("$$"):
+        return typeset(formula[1:-1], block=False)
+    inner = formula if formula.startswith("\\begin") else formula[2:-2]
+    return typeset(inner, block=not formula.startswith("\\("))
 
 
 def typeset_dollars(text: str) -> str:
@@ -37,9 +95,10 @@ def typeset_dollars(text: str) -> str:
 
 def typeset_in(markup: str) -> str:
     r"""HTML with what is between \( \) or \[ \] in it typeset."""
-
-    def formula(found: re.Match[str]) -> str:
-        block = found["block"] is not None
-        return typeset(html.unescape(found["block"] or found["inline"]), block=block)
-
-    return IN_HTML.sub(formula, markup)
+    formulas, shown, done = Formulas(markup), [], 0
+    for opening in IN_HTML.finditer(markup):
+        start = opening.start()
+        if start >= done and (found := formulas.at(start)):
+            shown += [markup[done:start], typeset_delimited(html.unescape(found))]
+            done = start + len(found)
+    return "".join([*shown, markup[done:]])

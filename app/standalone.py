@@ -9,15 +9,17 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from app.formulas import typeset, typeset_dollars, typeset_in
+from app.formulas import Formulas, typeset, typeset_delimited, typeset_dollars, typeset_in
 from app.manuscript import Manuscript, Part
 from app.wire.messages_pb2 import Bundle, Frame
 
@@ -115,13 +117,35 @@ def _pre(text: str, style: str = "") -> str:
     return f"<pre{found}>{html.escape(ANSI.sub('', text))}</pre>"
 
 
-def _formula(latex: str, options: dict[str, bool]) -> str:
-    return typeset(latex, block=options["display_mode"])
+def _block_formula(latex: str, options: object) -> str:
+    return typeset(latex, block=True)
+
+
+def _find_formula(state: StateInline, silent: bool) -> bool:
+    """A rule of Markdown: formulas are none, their underscores and backslashes stay."""
+    formulas = state.env.get("formulas")
+    if formulas is None or formulas.text is not state.src:
+        formulas = state.env["formulas"] = Formulas(state.src)
+    found = formulas.at(state.pos)
+    if not found:
+        return False
+    if not silent:
+        state.push("formula", "", 0).content = found
+    state.pos += len(found)
+    return True
+
+
+def _show_formula(
+    renderer: object, tokens: Sequence[Token], at: int, options: object, env: object
+) -> str:
+    return typeset_delimited(tokens[at].content)
 
 
 _LEXER, _FORMATTER = PythonLexer(), HtmlFormatter(nowrap=True)
 _LIGHT = str(HtmlFormatter(style="xcode").get_style_defs("pre.code"))
 _DARK = str(HtmlFormatter(style="github-dark").get_style_defs("pre.code"))
 CODE_STYLE = f"{_LIGHT}@media screen and (prefers-color-scheme: dark) {{\n{_DARK}\n}}\n"
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-_MARKDOWN.use(dollarmath_plugin, renderer=_formula)
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_MARKDOWN.use(dollarmath_plugin, renderer=_block_formula).disable("math_inline")
+_MARKDOWN.inline.ruler.before("escape", "formula", _find_formula)
+_MARKDOWN.add_render_rule("formula", _show_formula)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
 from pathlib import Path
@@ -317,6 +318,38 @@ def test_formulas_are_typeset_or_shown_as_they_were_typed() -> None:
     page = standalone.rendered("# T\n\n$x^2$ and\n\n$$y$$\n\n|a|b|\n|-|-|\n|1|2|")
     assert page.count("<math") == 2
     assert "<td>2</td>" in page
+
+
+@pytest.mark.parametrize(
+    ("markdown", "formulas", "said"),
+    [
+        (r"\[ \begin{pmatrix}1&2\\3&4\end{pmatrix} \] and \( x_1 *y* x_2 \)", 2, "and"),
+        (r"\begin{align} a &= b \\ c &= d \end{align}", 1, "<mtable"),
+        (r"\begin{equation*} a_1 = *b* \end{equation*}", 1, "<msub>"),
+        ("$$\nx = 1\n$$", 1, "<mn>1</mn>"),
+        ("$$\n\\begin{aligned} a &= b\n\n\\\\ c &= d\\end{aligned}\n$$", 1, "<mtable"),
+        (r"$\ZZ \subset \QQbar$ and $\GF{5}$", 2, "\N{MATHEMATICAL BOLD CAPITAL Z}"),
+        (r"$\newcommand{\Bold}[1]{\mathbf{#1}}\Bold{Z}$", 1, "\N{MATHEMATICAL BOLD CAPITAL Z}"),
+        ("$5 and $6, $ x $ and `$x$`", 0, "$5 and $6, $ x $"),
+        (r"\$5 and \$6", 0, "$5 and $6"),
+        ("~~struck~~ $a$ *b*", 1, "<s>struck</s>"),
+    ],
+)
+def test_a_page_has_the_formulas_that_the_worksheet_shows(
+    markdown: str, formulas: int, said: str
+) -> None:
+    page = html.unescape(standalone.rendered(markdown))
+    assert page.count("<math") == formulas, page
+    assert said in page
+    assert r"\Bold" not in page
+    assert r"\begin" not in page
+
+
+def test_what_is_opened_many_times_and_never_closed_is_text() -> None:
+    """In time that grows as the text does: else this would not end today."""
+    many = r"\( \[ \begin{align} $x " * 100_000
+    assert "<math" not in standalone.rendered(many)
+    assert formulas.typeset_in(many) == many
 
 
 def send(user: SignedIn, name: str, data: bytes) -> requests.Response:
