@@ -12,6 +12,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from app import oversight
 
+TRASHED = "the worksheet is in the trash, from where it can be restored"
+
 
 @dataclass(frozen=True)
 class Permission:

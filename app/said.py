@@ -43,6 +43,7 @@ SAID = (
     ),
     N_("Cell {id} belongs to another worksheet."),
     N_("there is no such worksheet"),
+    N_("the worksheet is in the trash, from where it can be restored"),
     N_("this page is older than the server; load it again"),
     N_("code must not contain NUL characters"),
     # Why a session or a run ended, or waits

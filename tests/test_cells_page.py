@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import BrowserContext, Dialog, Locator, expect
 from playwright.sync_api import Page as Tab
@@ -238,6 +240,41 @@ def test_what_is_typed_and_deleted_offline_is_kept_and_saved_later(
     again.goto(address)
     codes(again, "one!", "two")
     saved(again)
+
+
+def test_a_worksheet_in_the_trash_takes_nothing_in_and_all_once_it_is_restored(
+    three: Tab, context: BrowserContext
+) -> None:
+    tab, other = three, context.new_page()
+    saved(tab)
+    address = tab.url
+    other.goto(address)
+    do(other, f"{address}/trash")
+    notice = tab.get_by_text("the worksheet is in the trash, from where it can be restored")
+    expect(notice).to_be_visible(timeout=PATIENCE)
+    type_into(tab, 1, "!")
+    expect(tab.get_by_text("not saved yet: kept in this browser")).to_be_visible()
+    other.close()
+    tab.evaluate("dispatchEvent(new Event('online'))")  # it may come back meanwhile, too
+    other = context.new_page()
+    other.goto(address)
+    expect(other).to_have_url(re.compile("trash"))
+    do(other, f"{address}/restore")
+    expect(notice).to_be_hidden(timeout=PATIENCE)
+    saved(tab)
+    other.goto(address)
+    codes(other, "one!", "two", "three")
+    expect(tab.get_by_role("status").first).to_contain_text("idle", timeout=PATIENCE)
+    do(other, f"{address}/trash")
+    do(other, f"{address}/purge")
+    expect(tab.get_by_text("This worksheet was deleted for ever.")).to_be_visible(timeout=PATIENCE)
+    codes(tab, "one!", "two", "three")
+
+
+def do(tab: Tab, address: str) -> None:
+    """Send a form of no fields from another page of the site."""
+    send = "address => fetch(address, { method: 'POST' }).then(answer => answer.ok)"
+    assert tab.evaluate(send, address)
 
 
 PASTE = """() => {

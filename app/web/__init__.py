@@ -110,7 +110,7 @@ def create_app(
     terms.register(app)
     static_files.register(app)
     pages.register(app, settings=settings)
-    documents.register(app, database=database)
+    documents.register(app, database=database, delivery=delivery)
     exchange.register(app, database=database)
     guide.register(app, database=database)
     sharing.register(app, database=database, title=settings.site.title)

@@ -5,6 +5,7 @@ Everything here is a plain form, so the list works without JavaScript.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 
@@ -15,8 +16,10 @@ from werkzeug import Response
 
 from app import copies, documents, oversight, people, permissions
 from app.db import Database
+from app.delivery import Delivery, ToWorksheet
 from app.permissions import Permission
 from app.web.languages import _
+from app.wire.messages_pb2 import Message, Notice, Saving
 
 Act = Callable[[Cursor, str, Permission], str]
 PAGES = (
@@ -25,7 +28,7 @@ PAGES = (
 )
 
 
-def register(app: flask.Flask, *, database: Database) -> None:
+def register(app: flask.Flask, *, database: Database, delivery: Delivery) -> None:
     """Add the list and the worksheets' own pages to `app`.
 
     `flask.g.account` is set before they are asked.
@@ -73,7 +76,7 @@ def register(app: flask.Flask, *, database: Database) -> None:
         app.add_url_rule(
             f"/w/<uuid:worksheet>/{name}",
             endpoint=f"worksheet_{name}",
-            view_func=_view(database, act),
+            view_func=_view(database, delivery, act),
             methods=["POST"],
         )
 
@@ -105,15 +108,33 @@ def _page(
     return page
 
 
-def _view(database: Database, act: Act) -> Callable[[uuid.UUID], Response]:
+def _view(
+    database: Database, delivery: Delivery, act: Act
+) -> Callable[[uuid.UUID], Response]:
     def view(worksheet: uuid.UUID) -> Response:
         with database.transaction() as cursor:
             permission = permissions.find(cursor, flask.g.account, str(worksheet))
             if permission is None:
                 flask.abort(404)
-            return flask.redirect(act(cursor, str(worksheet), permission), 303)
+            then = act(cursor, str(worksheet), permission)
+        _tell_pages(delivery, str(worksheet), act)
+        return flask.redirect(then, 303)
 
     return view
+
+
+def _tell_pages(delivery: Delivery, worksheet: str, act: Act) -> None:
+    """What has become of the worksheet, where it is open."""
+    pages = ToWorksheet(worksheet)
+    if act is _trash:
+        saving = Saving(delayed=True, reason=permissions.TRASHED)
+        delivery.deliver(pages, Message(saving=saving))
+    elif act is _restore:  # they come back, and save what was typed meanwhile
+        delivery.deliver(pages, Message(saving=Saving()), hang_up=True)
+    elif act is _purge:
+        text = _("This worksheet was deleted for ever. What you want to keep, copy from this page"
+                 " before you close it.")  # fmt: skip
+        delivery.deliver(pages, Message(notice=Notice(text=text, time=time.time())))
 
 
 def _just_trashed(cursor: Cursor) -> tuple[str, str] | None:

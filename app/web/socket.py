@@ -271,7 +271,7 @@ class Conversation:
     def attach(self, order: Attach) -> None:
         self._is_in = self._watch.attach(order.session, order.after)
         if not self._is_in:
-            self._refuse("there is no such worksheet")
+            self._write("", lambda cursor: None)  # which says why it can't be
 
     def save(self, order: SaveCell) -> None:
         """Store a cell and show it to the others who have the worksheet open."""
@@ -339,13 +339,15 @@ class Conversation:
                 permission = permissions.find(
                     cursor, self._browser.account, self._browser.worksheet
                 )
+                if permission is not None and permission.trashed:
+                    self._delay(permissions.TRASHED)
+                    return None
                 if permission is None or not permission.writes:
                     self._refuse("there is no such worksheet", about)
                     return None
                 done = action(cursor)
         except Unavailable as error:
-            self._delayed = True
-            self._browser.post_message(Message(saving=Saving(delayed=True, reason=str(error))))
+            self._delay(str(error))
             return None
         except (worksheets.BadCell, BadUpdate) as error:
             self._refuse(str(error), about)
@@ -354,6 +356,11 @@ class Conversation:
             self._delayed = False
             self._browser.post_message(Message(saving=Saving()))
         return done
+
+    def _delay(self, reason: str) -> None:
+        """Nothing can be stored for now; the page keeps it, and sends it again."""
+        self._delayed = True
+        self._browser.post_message(Message(saving=Saving(delayed=True, reason=reason)))
 
     def _tell_others(self, message: Message) -> None:
         address = ToWorksheet(self._browser.worksheet, without=self._browser.id)

@@ -28,7 +28,7 @@ import { NEXT_KIND, Structure } from "./structure.js"
 import { Timeline } from "./timeline.js"
 import { seconds, UsageView } from "./usage.js"
 import { CellKind, Kind, VERSION } from "./wire.js"
-import { LOCALE, t, tn } from "./words.js"
+import { LOCALE, said, t, tn } from "./words.js"
 
 const find = id => document.getElementById(id)
 const { Prompt } = find("prompt") ? await import("./prompt.js") : {} // the command line page alone has one
@@ -354,7 +354,7 @@ class Worksheet {
     this.#delayed = delayed
     this.#tellSaving()
     const text = reason
-      ? t("Read-only: saving is delayed — {reason}. What you type is kept in this browser.", { reason })
+      ? t("Read-only: saving is delayed — {reason}. What you type is kept in this browser.", { reason: said(reason) })
       : t("Read-only: saving is delayed. What you type is kept in this browser.")
     this.#notice("saving", delayed ? text : "")
     if (delayed) return
