@@ -342,6 +342,15 @@ def test_strangers_are_asked_in_and_led_on(web: WebApp) -> None:
     )
 
 
+def test_who_is_signed_in_is_told_what_is_not_allowed(web: WebApp) -> None:
+    browser, _ = web.person("member")
+    refused = browser.get("/administration")
+    assert refused.status_code == 403
+    assert "<h1>That is not allowed</h1>" in refused.text
+    assert 'href="/worksheets"' in refused.text  # the ways on are there
+    assert "not signed in" not in refused.text
+
+
 def test_signing_out_is_of_this_browser(web: WebApp) -> None:
     one, account = web.person("member")
     other = web.browser_of(account)

@@ -19,7 +19,7 @@ import flask.typing
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from app import assets, attempts, db
+from app import assets, attempts, db, roles
 from app.settings import Settings
 from app.web.languages import _
 from app.words import N_
@@ -168,9 +168,12 @@ def error_page(error: HTTPException) -> flask.typing.ResponseReturnValue:
     heading, usual = map(_, ERRORS.get(error.code, (error.name, "")))
     is_usual = error.code in ERRORS and error.description == type(error).description
     help_text = Markup(usual) if is_usual else Markup.escape(error.description)
+    if error.code == 403 and not is_usual:  # which is for who is not signed in
+        heading = _("That is not allowed")
+    is_stranger = flask.g.get("kind", roles.STRANGER) == roles.STRANGER
     if flask.request.accept_mimetypes.accept_html:
         body = flask.render_template(
-            "forbidden.html" if error.code == 403 else "error.html",
+            "forbidden.html" if error.code == 403 and is_stranger else "error.html",
             code=error.code,
             heading=heading,
             help=help_text,
