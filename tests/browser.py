@@ -100,10 +100,16 @@ def output(tab: Tab, number: int) -> Locator:
     return tab.get_by_role("region", name=f"Output of cell {number}", exact=True)
 
 
+def type_into(tab: Tab, number: int, code: str) -> None:
+    """Behind what is in a cell."""
+    editor(tab, number).focus()  # a click could meet output that moves the cells
+    tab.keyboard.press("End")  # or the browser's cursor may be at the start for a moment
+    tab.keyboard.insert_text(code)
+
+
 def run(tab: Tab, number: int, code: str, keys: str = "Shift+Enter") -> Locator:
     """Type `code` into a cell and run it; its output, of which nothing may be there yet."""
-    editor(tab, number).focus()  # a click could meet output that moves the cells
-    tab.keyboard.insert_text(code)
+    type_into(tab, number, code)
     tab.keyboard.press(keys)
     return output(tab, number)
 

@@ -8,12 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Dialog, Locator, expect
 from playwright.sync_api import Page as Tab
 
-from tests.browser import PATIENCE, editor, finished, output, run
-
-
-def type_into(tab: Tab, number: int, code: str) -> None:
-    editor(tab, number).focus()
-    tab.keyboard.insert_text(code)
+from tests.browser import PATIENCE, editor, finished, output, run, type_into
 
 
 def cell(tab: Tab, number: int) -> Locator:

@@ -7,8 +7,8 @@ import re
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
-from tests.browser import PATIENCE, editor
-from tests.test_cells_page import saved, type_into
+from tests.browser import PATIENCE, editor, type_into
+from tests.test_cells_page import saved
 
 LINES = 300  # more than the page shows at once
 

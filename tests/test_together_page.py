@@ -5,8 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import BrowserContext, expect
 from playwright.sync_api import Page as Tab
 
-from tests.browser import PATIENCE, editor
-from tests.test_cells_page import codes, saved, type_into
+from tests.browser import PATIENCE, editor, type_into
+from tests.test_cells_page import codes, saved
 
 
 def opened(context: BrowserContext, address: str) -> Tab:
