@@ -254,8 +254,17 @@ def test_a_worksheet_in_the_trash_takes_no_changes(person: SignedIn) -> None:
     sheet = person.new_worksheet()
     page = Page(person, sheet)
     post(person, f"/w/{sheet}/trash")
+    told = page.until(lambda m: m.HasField("saving")).saving
+    assert told.delayed
+    assert "in the trash" in told.reason
     page.save(str(uuid.uuid4()), "1+1")
-    assert page.until(lambda m: m.HasField("refused")).refused.reason
+    assert page.until(lambda m: m.HasField("saving")).saving.delayed
+    post(person, f"/w/{sheet}/restore")
+    assert not page.until(lambda m: m.HasField("saving")).saving.delayed
+    page.close()
+    page = Page(person, sheet)
+    stored = page.until(lambda m: m.HasField("worksheet")).worksheet
+    assert "1+1" not in [cell.code for cell in stored.cells]
     page.close()
 
 
