@@ -31,20 +31,20 @@ class Losses(Loop):
         self._database = database
         self._nodes = nodes
         self._limit = limit
-        self._rows: dict[str, datetime] = {}  # when each server was seen, by the database's clock
-        self._since: dict[str, float] = {}  # how long, by ours, each row has been as it is
+        # When each server was seen, by the database's clock, and since when, by ours, that is so
+        self._seen: dict[str, tuple[datetime, float]] = {}
 
     def step(self, now: float) -> None:
         """Look once; `now` is monotonic. Raises Unavailable."""
         with self._database.transaction() as cursor:
             cursor.execute("SELECT address, seen FROM sage_servers")
-            rows = dict(cursor.fetchall())
-            self._since = {
-                address: self._since[address] if self._rows.get(address) == seen else now
-                for address, seen in rows.items()
-            }
-            self._rows = rows
-            silent = [each for each, since in self._since.items() if now - since >= self._limit]
+            before, self._seen = self._seen, {}
+            for address, seen in cursor.fetchall():
+                known = before.get(address)
+                self._seen[address] = known if known and known[0] == seen else (seen, now)
+            silent = [
+                each for each, (_, since) in self._seen.items() if now - since >= self._limit
+            ]
             cursor.execute(
                 "UPDATE sessions SET ended = now(), address = '', reason ="
                 " 'the Sage server ' || server || ' was not heard of for ' || %s || ' s'"
@@ -55,7 +55,7 @@ class Losses(Loop):
 
     def forget(self) -> None:
         """What was silent until now may have been so because of the database."""
-        self._rows = {}
+        self._seen = {}
 
     def _run(self) -> None:
         while True:
