@@ -7,7 +7,7 @@ from collections.abc import Callable
 import flask
 from flask.typing import ResponseReturnValue
 
-from app import accounts, attempts, classes, join_codes, passwords, people, roles
+from app import accounts, attempts, classes, join_codes, passwords, roles
 from app.accounts import LoginTaken
 from app.classes import NoClass
 from app.db import Database
@@ -114,7 +114,6 @@ class SignIn:
             wait = attempts.wait_seconds(cursor, {subject: self._settings.guests_per_address})
             if wait:
                 return self._page(_next(), error=_later(wait), status=429)
-            people.forget_guests(cursor)
             account = accounts.create(cursor, name=_("Guest"), role="guest")
             secret = accounts.admit(cursor, account, self._settings.guest_hours / 24, where)
             audit_log.note(cursor, "signed in", actor=account, detail=where.how)

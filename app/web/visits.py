@@ -13,7 +13,7 @@ import flask
 from flask.typing import ResponseReturnValue
 from psycopg2.extensions import cursor as Cursor
 
-from app import accounts, assets, attempts, documents, people, roles
+from app import accounts, assets, attempts, documents, roles
 from app.db import Database
 from app.nodes import NodeDown
 from app.sessions import Sessions
@@ -90,7 +90,6 @@ class Visits:
                     minutes,
                 )
                 return flask.jsonify({"error": words}), 429, {"Retry-After": str(round(wait))}
-            people.forget_guests(cursor)
             account = accounts.create(cursor, name=_("Visitor"), role="guest")
             days = self._settings.minutes / 1440
             ticket = accounts.admit(cursor, account, days, origin("embedded cell"))
