@@ -193,8 +193,8 @@ class Administration:
         with self._database.transaction() as cursor:
             person = self._governed(cursor, account)
             is_meant = typed == " ".join(person.name.split())
-            tokens = dropbox_accounts.held(cursor, person.id, self._dropbox)
             if is_meant:
+                tokens = dropbox_accounts.held(cursor, person.id, self._dropbox)
                 people.delete(cursor, person.id, actor=flask.g.account)
         if not is_meant:
             words = _("Nothing was deleted: the name that was typed is not %(name)s.",

@@ -254,8 +254,9 @@ def _deadline(one: Class) -> datetime | None:
     try:
         found = datetime.fromisoformat(said)
     except ValueError:
-        found = datetime.max
-    if found.year >= datetime.max.year:  # in another zone that may be in a year that has no name
+        found = None
+    # In another zone the last year there is may be one that has no name
+    if found is None or found.year == datetime.max.year:
         flask.abort(400, _("The deadline is no date and time: 2026-12-31T23:59 is one."))
     return found.replace(tzinfo=classes.zone_of(one.zone))
 
