@@ -17,6 +17,7 @@ import ctypes
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import gevent
 import psutil
 import pytest
 
@@ -35,6 +36,7 @@ pytest_plugins = ("tests.browser",)
 
 PR_SET_CHILD_SUBREAPER = 36
 LEAK_SECONDS = 10.0  # for what is ending already
+PHASE_SECONDS = 300.0  # for what a test needs, for itself, and for what is left of it
 
 
 def pytest_sessionstart() -> None:
@@ -54,6 +56,28 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             process.kill()
     if leaked:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    yield from _bounded()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    yield from _bounded()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    yield from _bounded()
+
+
+def _bounded() -> Iterator[None]:
+    """A wait without an end fails that test, and the others go on. Where not even this is heard,
+    pytest's own `faulthandler_timeout` says where that is, and ends all."""
+    with gevent.Timeout(PHASE_SECONDS):
+        yield
 
 
 @pytest.fixture

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from app import settings
 from app.settings import ROOT, Settings
+
+SERVERS_PORTS = (20_000, 32_000)  # Linux takes those of outgoing connections from 32,768 on
+
+_told: set[int] = set()  # ports, by `free_ports`
 
 
 def missing(what: str) -> None:
@@ -38,25 +43,31 @@ def needs_sage() -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port of the loopback interface that nobody uses, and nobody was told of before."""
+    return free_ports(1)
 
 
 def free_ports(count: int) -> int:
-    """The first of `count` ports in a row."""
+    """The first of `count` such ports in a row.
+
+    From those that the kernel gives to no outgoing connection, which would have them by the time
+    somebody listens there.
+    """
     while True:
-        first = free_port()
-        with ExitStack() as taken:
-            try:
-                for port in range(first, first + count):
-                    probe = taken.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-        return first
+        first = random.randrange(*SERVERS_PORTS)
+        ports = range(first, first + count)
+        if _told.isdisjoint(ports) and all(map(_is_free, ports)):
+            _told.update(ports)
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

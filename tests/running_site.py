@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gevent
@@ -31,12 +31,13 @@ class RunningSite:
     def __init__(self, data_dir: Path, command: tuple[str, ...], **keys: str) -> None:
         """`keys`: settings as in the environment, `sage_spares="1"`."""
         self.data_dir = data_dir
-        self.port = host.free_port()
+        self.port = host.free_ports(int(keys.get("app_count", "1")))
         variables = {
             "site_data_dir": str(data_dir),
             "app_port": str(self.port),
-            "sage_port": str(host.free_port()),
+            "sage_port": str(host.free_ports(int(keys.get("sage_count", "1")))),
             "sage_warm_up": "false",
+            "haproxy_redirect_port": str(host.free_port()),
             **keys,
         }
         self.environment = os.environ | {
@@ -56,14 +57,22 @@ class RunningSite:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        said = []
+        said: list[str] = []
+        with suppress(gevent.Timeout), gevent.Timeout(START_SECONDS):
+            self.address = self._first_address(said)
+        if not self.address:
+            self.kill()
+            raise AssertionError("the site did not come up:\n" + "".join(said) + self.logs())
+
+    def _first_address(self, said: list[str]) -> str:
+        """What it prints, as soon as it does; empty if it ends before. All goes into `said`."""
+        assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
             said.append(line)
             if found := ADDRESS.search(line):
-                self.address = found[0]
-                return
-        raise AssertionError("the site did not come up:\n" + "".join(said) + self.logs())
+                return found[0]
+        return ""
 
     def stop(self) -> int:
         """Stop it as an operator does; its exit code."""

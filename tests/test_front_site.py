@@ -48,7 +48,6 @@ def behind(terminator: str, folder: Path) -> RunningSite:
         folder,
         haproxy_host="127.0.0.1",
         haproxy_port=str(host.free_port()),
-        haproxy_redirect_port=str(host.free_port()),
         tls_terminator=terminator,
         tls_check_seconds="0.2",
         service_anonymous="true",
@@ -164,6 +163,8 @@ def test_in_a_browser(front_site: RunningSite, browser: Browser) -> None:
     said: list[ConsoleMessage] = []
     tab.on("console", lambda message: said.append(message))
     tab.goto(front_site.new_address())
+    tab.goto(f"https://127.0.0.1:{https_port(front_site)}/worksheets")
+    tab.get_by_role("button", name="New worksheet").first.click()
     expect(chromium.editor(tab, 1)).to_be_visible(timeout=chromium.PATIENCE)
     place = chromium.finished(chromium.run(tab, 1, "html('<b>$x^2$</b>')"))
     expect(place.frame_locator("iframe").locator(".katex").first).to_be_visible()

@@ -68,7 +68,6 @@ def running() -> Iterator[RunningSite]:
             app_port=str(host.free_ports(2)),
             sage_port=str(host.free_ports(2)),
             haproxy_port=str(host.free_port()),
-            haproxy_redirect_port=str(host.free_port()),
         )
         site.environment["PYTHONPATH"] = unruly.python_path(programs)
         site.start()
