@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 
 from latex2mathml.converter import convert
 
@@ -33,7 +34,8 @@ ALIGNED = re.compile(r"\\(begin|end)\{(?:aligned|split)\}")  # align* to the lib
 OPENING = re.compile(r"\\\(|\\\[|\\begin\{[a-z]+\*?\}")
 CLOSING = {r"\(": r"\)", r"\[": r"\]"}
 BETWEEN_DOLLARS = re.compile(r"\$\$[^$]+\$\$|\$(?!\s)[^$\n]*[^$\s]\$(?!\d)")
-IN_HTML = re.compile(r"\\[(\[]")
+VERBATIM = r"<(?P<verbatim>script|style|pre|code|textarea|noscript|title)\b"
+IN_HTML = re.compile(rf"\\[(\[]|\$\$|\\begin\{{|{VERBATIM}", re.I)
 DOLLARS = re.compile(r"^(\${1,2})(?P<formula>.*?)\1$", re.S)
 
 
@@ -93,12 +95,18 @@ def typeset_dollars(text: str) -> str:
     return typeset(found["formula"].removeprefix(r"\displaystyle "), block=True)
 
 
-def typeset_in(markup: str) -> str:
-    r"""HTML with what is between \( \) or \[ \] in it typeset."""
-    formulas, shown, done = Formulas(markup), [], 0
+def typeset_in(markup: str, keep: Callable[[str], str] = str) -> str:
+    """HTML with the formulas in it typeset, but for `$…$`, which is often money, and what is shown
+    as it was typed. `keep` may put something else in a typeset formula's place."""
+    formulas, shown, done, passed = Formulas(markup), list[str](), 0, 0
     for opening in IN_HTML.finditer(markup):
-        start = opening.start()
-        if start >= done and (found := formulas.at(start)):
-            shown += [markup[done:start], typeset_delimited(html.unescape(found))]
-            done = start + len(found)
+        start, tag = opening.start(), opening["verbatim"]
+        if start < passed:
+            continue
+        if tag:
+            end = re.compile(f"</{tag}", re.I).search(markup, start)
+            passed = end.start() if end else len(markup)
+        elif found := formulas.at(start):
+            shown += [markup[done:start], keep(typeset_delimited(html.unescape(found)))]
+            done = passed = start + len(found)
     return "".join([*shown, markup[done:]])

@@ -9,17 +9,14 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_inline import StateInline
-from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from app.formulas import Formulas, typeset, typeset_delimited, typeset_dollars, typeset_in
+from app import prose
+from app.formulas import typeset_dollars, typeset_in
 from app.manuscript import Manuscript, Part
 from app.wire.messages_pb2 import Bundle, Frame
 
@@ -68,14 +65,9 @@ def cell(part: Part, *, output: str = OUTPUT) -> str:
     return "\n".join(_blocks(part, output))
 
 
-def rendered(markdown: str) -> str:
-    """Markdown with formulas as HTML; what is HTML in it is text."""
-    return str(_MARKDOWN.render(markdown))
-
-
 def _blocks(part: Part, output: str) -> Iterator[str]:
     if part.kind == "markdown":
-        yield rendered(part.code)
+        yield prose.rendered(part.code)
     elif part.kind == "raw":
         yield _pre(part.code)
     elif part.code.strip() and not part.folded:
@@ -103,7 +95,7 @@ def _bundle(bundle: Bundle, output: str) -> str:
             return f'<p><img alt="{output}" src="data:{kind};base64,{data}"></p>'
     text = {kind: data.decode("utf-8", "replace") for kind, data in forms.items()}
     if "text/markdown" in text:
-        return rendered(text["text/markdown"])
+        return prose.rendered(text["text/markdown"])
     if "text/latex" in text:
         return f"<p>{typeset_dollars(text['text/latex'])}</p>"
     if "text/html" in text:
@@ -117,35 +109,7 @@ def _pre(text: str, style: str = "") -> str:
     return f"<pre{found}>{html.escape(ANSI.sub('', text))}</pre>"
 
 
-def _block_formula(latex: str, options: object) -> str:
-    return typeset(latex, block=True)
-
-
-def _find_formula(state: StateInline, silent: bool) -> bool:
-    """A rule of Markdown: formulas are none, their underscores and backslashes stay."""
-    formulas = state.env.get("formulas")
-    if formulas is None or formulas.text is not state.src:
-        formulas = state.env["formulas"] = Formulas(state.src)
-    found = formulas.at(state.pos)
-    if not found:
-        return False
-    if not silent:
-        state.push("formula", "", 0).content = found
-    state.pos += len(found)
-    return True
-
-
-def _show_formula(
-    renderer: object, tokens: Sequence[Token], at: int, options: object, env: object
-) -> str:
-    return typeset_delimited(tokens[at].content)
-
-
 _LEXER, _FORMATTER = PythonLexer(), HtmlFormatter(nowrap=True)
 _LIGHT = str(HtmlFormatter(style="xcode").get_style_defs("pre.code"))
 _DARK = str(HtmlFormatter(style="github-dark").get_style_defs("pre.code"))
 CODE_STYLE = f"{_LIGHT}@media screen and (prefers-color-scheme: dark) {{\n{_DARK}\n}}\n"
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-_MARKDOWN.use(dollarmath_plugin, renderer=_block_formula).disable("math_inline")
-_MARKDOWN.inline.ruler.before("escape", "formula", _find_formula)
-_MARKDOWN.add_render_rule("formula", _show_formula)

@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import Page as Tab
 
-from app import exchange, formulas, markdown, notebooks, sagews, scripts, standalone
+from app import exchange, formulas, markdown, notebooks, prose, sagews, scripts, standalone
 from app.accounts import owner
 from app.db import Database
 from app.manuscript import Manuscript, NoManuscript, Part
@@ -287,7 +287,7 @@ def hostile() -> Manuscript:
     frames = (
         Frame(stream=Stream(text=HOSTILE)),
         frame("text/html", HOSTILE + r"\(x^2\)" + '"><script>top.document.title="taken"</script>'),
-        frame("text/markdown", HOSTILE + "[x](javascript:document.title='taken') $y^2$"),
+        frame("text/markdown", "Text " + HOSTILE + "[x](javascript:document.title='taken') $y^2$"),
         frame("text/latex", r"$$\text{" + HOSTILE + r"} z^2$$"),
         frame("text/latex", "{" * 5000),
         frame("image/svg+xml", svg),
@@ -315,7 +315,7 @@ def test_formulas_are_typeset_or_shown_as_they_were_typed() -> None:
     assert "<msup>" in formulas.typeset(r"x^{2} \in \Bold{Z}", block=False)
     assert formulas.typeset(r"<b>\frac{", block=True) == r"<code>&lt;b&gt;\frac{</code>"
     assert "<msup>" in formulas.typeset_in(r"a \(x^2\) &amp; b")
-    page = standalone.rendered("# T\n\n$x^2$ and\n\n$$y$$\n\n|a|b|\n|-|-|\n|1|2|")
+    page = prose.rendered("# T\n\n$x^2$ and\n\n$$y$$\n\n|a|b|\n|-|-|\n|1|2|")
     assert page.count("<math") == 2
     assert "<td>2</td>" in page
 
@@ -338,17 +338,48 @@ def test_formulas_are_typeset_or_shown_as_they_were_typed() -> None:
 def test_a_page_has_the_formulas_that_the_worksheet_shows(
     markdown: str, formulas: int, said: str
 ) -> None:
-    page = html.unescape(standalone.rendered(markdown))
+    page = html.unescape(prose.rendered(markdown))
     assert page.count("<math") == formulas, page
     assert said in page
     assert r"\Bold" not in page
     assert r"\begin" not in page
 
 
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("H<sub>2</sub>O<br>b", "<p>H<sub>2</sub>O<br>b</p>"),
+        ("<center><b onclick=f()>b</b></center>", "<center><b>b</b></center>"),
+        ("<p class=a style='position:fixed'>\n\n*e*", "<p>\n</p><p><em>e</em></p>"),
+        ("a<script>f()</script><style>b{}</style>", "<p>a</p>"),
+        ("<form action=/x><input name=a>b</form>", "b"),
+        ("<iframe src=/x></iframe><svg onload=f()></svg>b", "b"),
+        ("<a href='javascript:f()'>b</a>", '<p><a rel="noopener noreferrer">b</a></p>'),
+        ("<a href='da&Tab;ta:text/html,b'>b</a>", '<p><a rel="noopener noreferrer">b</a></p>'),
+        ("![b](https://elsewhere.example/b.png)", '<p><img alt="b"></p>'),
+        ("<img src='data:image/png;base64,AA=='>", '<img src="data:image/png;base64,AA==">'),
+        ("<p title='\\(\" onclick=\"f()\\)'>b</p>", "<p>b</p>"),
+        ("<math><mtext><img src=x onerror=f()></mtext></math>", "<p></p>"),
+        ("a < b && `<b>`", "<p>a &lt; b &amp;&amp; <code>&lt;b&gt;</code></p>"),
+    ],
+)
+def test_html_in_markdown_is_shown_and_harmless(markdown: str, shown: str) -> None:
+    assert prose.rendered(markdown).strip() == shown
+
+
+def test_formulas_in_html_are_typeset_but_not_where_text_is_as_typed() -> None:
+    assert prose.rendered(r"<p>\(x\) and $$y$$ <code>\(z\)</code></p>").count("<math") == 2
+    verbatim = r"<pre>\(x\)</pre><SCRIPT>'\[y\]'</SCRIPT>"
+    assert formulas.typeset_in(verbatim) == verbatim
+    assert formulas.typeset_in(r"<pre>\(x\)") == r"<pre>\(x\)"
+    assert formulas.typeset_in(verbatim + r"\(x\)").count("<math") == 1
+
+
 def test_what_is_opened_many_times_and_never_closed_is_text() -> None:
     """In time that grows as the text does: else this would not end today."""
     many = r"\( \[ \begin{align} $x " * 100_000
-    assert "<math" not in standalone.rendered(many)
+    assert formulas.typeset_in("<pre>" * 100_000 + r"\(x\)").count("<math") == 0
+    assert "<math" not in prose.rendered(many)
     assert formulas.typeset_in(many) == many
 
 

@@ -27,6 +27,7 @@ from app import (
     oversight,
     parcel,
     permissions,
+    prose,
     standalone,
     takeout,
 )
@@ -55,7 +56,7 @@ class Handouts:
 
     def register(self, app: flask.Flask) -> None:
         """Add them to `app`. `flask.g.person` is set before they are asked."""
-        app.jinja_env.filters["markdown"] = lambda text: Markup(standalone.rendered(text))
+        app.jinja_env.filters["markdown"] = lambda text: Markup(prose.rendered(text))
         one = "/classes/<uuid:id>/handouts/<uuid:handout>"
         for path, method, view in (
             ("/classes/<uuid:id>/handouts", "POST", self.hand_out),
