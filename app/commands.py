@@ -66,8 +66,7 @@ def ask(settings: Settings, path: str, **form: str) -> dict[str, int]:
     """What the first app server answers that is there. Raises ClickException."""
     silent = []
     for server in layout.app_servers(settings):
-        host = layout.asked_at(server.address)
-        where = f"[{host}]" if ":" in host else host
+        where = layout.bracketed(layout.asked_at(server.address))
         try:
             return _post(f"http://{where}:{server.port}{path}", settings, **form)
         except urllib.error.HTTPError as error:

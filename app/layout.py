@@ -103,6 +103,11 @@ def asked_at(address: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
 
 
+def bracketed(host: str) -> str:
+    """`host` as it stands in front of a port: addresses of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def _hosts(settings: Settings, role: str, listens: str) -> list[tuple[str, Host, str]]:
     """Those with a role: name, host and the address at which it plays it."""
     if not settings.hosts:

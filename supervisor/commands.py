@@ -19,7 +19,7 @@ from app.settings import Settings, SettingsError
 from app.token import site_token
 from app.wire.messages_pb2 import Message, Order
 from app.wire.tls import client_context
-from supervisor import catalog, certs, configuration, locations, public, unit
+from supervisor import catalog, certs, configuration, locations, unit
 from supervisor.client import Client, NoSupervisor
 from supervisor.console import coloured
 from supervisor.control import SUPERVISOR
@@ -110,7 +110,7 @@ def _site(settings: Settings) -> dict[str, Any]:
     own = {one.at for one in layout.own(settings, layout.app_servers(settings))}
     for server in sorted(servers, key=lambda one: f"{one.host}:{one.port}" not in own):
         request = urllib.request.Request(
-            f"http://{public.bracketed(server.host)}:{server.port}/status",
+            f"http://{layout.bracketed(server.host)}:{server.port}/status",
             headers={
                 "Accept": "application/json",
                 "Authorization": f"Bearer {site_token(settings.data_dir)}",

@@ -37,7 +37,7 @@ def origin(settings: Settings) -> str:
         return settings.app.address
     if is_used(settings) or (settings.haproxy.host and layout.front_addresses(settings)):
         return public.origin(settings)
-    return f"http://{public.bracketed(settings.app.host)}:{settings.app.port}"
+    return f"http://{layout.bracketed(settings.app.host)}:{settings.app.port}"
 
 
 def proxies(settings: Settings) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def values(settings: Settings, app_servers: Sequence[AppServer]) -> dict[str, st
     service = settings.service
     has_nginx = nginx.find_binary(settings) is not None
     hsts = settings.tls.hsts_seconds
-    servers = [f"server {one.name} {public.bracketed(one.host)}:{one.port}" for one in app_servers]
+    servers = [f"server {one.name} {layout.bracketed(one.host)}:{one.port}" for one in app_servers]
     return {
         "control": str(_sockets(settings) / "cli"),
         "connections": connections(wanted.connections),
@@ -194,7 +194,7 @@ def _redirect(settings: Settings, ports: public.Ports) -> str:
 
 def _listen(settings: Settings, port: int) -> str:
     host = settings.haproxy.host
-    return f"{public.bracketed(host)}:{port}" + (" v4v6" if host == "::" else "")
+    return f"{layout.bracketed(host)}:{port}" + (" v4v6" if host == "::" else "")
 
 
 def _require_ports(settings: Settings, ports: public.Ports) -> None:

@@ -42,7 +42,7 @@ def origin(settings: Settings) -> str:
     """What addresses of the site begin with, with HAProxy in front."""
     host = next((name for name in names(settings) if not name.startswith("*")), "localhost")
     port = ports(settings).https
-    return f"https://{bracketed(host)}" + (f":{port}" if port != HTTPS else "")
+    return f"https://{layout.bracketed(host)}" + (f":{port}" if port != HTTPS else "")
 
 
 def names(settings: Settings) -> tuple[str, ...]:
@@ -56,11 +56,6 @@ def names(settings: Settings) -> tuple[str, ...]:
     elif is_host_name(own):
         found.append(own)
     return tuple(found)
-
-
-def bracketed(host: str) -> str:
-    """`host` as an address of the web has it."""
-    return f"[{host}]" if ":" in host else host
 
 
 def is_wildcard(host: str) -> bool:

@@ -25,7 +25,7 @@ import click
 import gevent
 from gevent.queue import SimpleQueue
 
-from app.layout import asked_at
+from app import layout
 from app.sage.caller import Caller, CallLost
 from app.sage.rendering import Rendering
 from app.sage.statements import is_leaving
@@ -350,9 +350,9 @@ def command(
 def address_of(host: str, settings: Settings) -> str:
     """host:port of the sage server that is meant by HOST on the command line."""
     if not host:
-        host = asked_at(settings.sage.host)
-    if host.count(":") > 1 and not host.startswith("["):
-        host = f"[{host}]"
+        host = layout.asked_at(settings.sage.host)
+    if host.count(":") > 1:
+        host = layout.bracketed(host)
     found = ADDRESS.fullmatch(host)
     if found is None or int(found["port"] or 0) > 65535:
         raise click.BadParameter(f"{host!r} is neither a name nor name:port", param_hint="HOST")

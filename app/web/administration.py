@@ -29,7 +29,7 @@ from app.db import Database
 from app.limits import BadRaise
 from app.people import Person
 from app.settings import Settings
-from app.web import audit_log
+from app.web import audit_log, origins
 from app.web.active_sessions import LONGEST_REASON, governs
 from app.web.cookies import redirect
 from app.web.languages import _
@@ -162,7 +162,8 @@ class Administration:
             hours = self._settings.sign_in.reset_hours
             token = accounts.invite(cursor, person.id, hours, purpose="password")
             audit_log.note(cursor, "made a password link", subject=person.id)
-        return self._page(account, link=self._site() + flask.url_for("new_password", token=token))
+        site = origins.of_site(self._settings)
+        return self._page(account, link=site + flask.url_for("new_password", token=token))
 
     def raise_limit(self, account: uuid.UUID) -> ResponseReturnValue:
         """For a time, as they are shown on their page "Account"."""
@@ -235,9 +236,6 @@ class Administration:
                 link=link,
                 link_hours=self._settings.sign_in.reset_hours,
             )
-
-    def _site(self) -> str:
-        return self._settings.app.address or flask.request.host_url.rstrip("/")
 
     def _governed(self, cursor: Cursor, account: uuid.UUID) -> Person:
         """The person, if whoever asks may do something to them."""

@@ -22,7 +22,7 @@ from app.dropbox import Tokens, Trouble
 from app.dropbox_accounts import Connected
 from app.identities import Flow
 from app.settings import Provider, Settings
-from app.web import audit_log
+from app.web import audit_log, origins
 from app.web.cookies import redirect
 from app.web.dropbox_access import Connections, lets_in, status, words
 from app.web.exchange import READERS
@@ -129,8 +129,7 @@ class DropboxPages:
     @property
     def _back(self) -> str:
         """The address that the operator has told Dropbox of."""
-        site = self._settings.app.address or flask.request.host_url.rstrip("/")
-        return f"{site}/dropbox/back"
+        return f"{origins.of_site(self._settings)}/dropbox/back"
 
     def _consent(self, app: Provider) -> FlaskOAuth2App:
         return FlaskOAuth2App(

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from app import accounts, join_codes, roles
 from app.db import Database
 from app.settings import Settings
-from app.web import audit_log
+from app.web import audit_log, origins
 from app.web.administration import grantable
 from app.web.cookies import redirect
 from app.web.languages import _
@@ -45,7 +45,7 @@ class Invitations:
             hours = self._settings.sign_in.invitation_hours
             token = accounts.invite(cursor, None, hours, purpose="join", role=role)
             audit_log.note(cursor, "invited", detail=role)
-        site = self._settings.app.address or flask.request.host_url.rstrip("/")
+        site = origins.of_site(self._settings)
         return self._page(link=site + flask.url_for("join", token=token))
 
     def revoke_invitation(self, hash: str) -> ResponseReturnValue:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import flask
 
+from app.settings import Settings
+
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))  # they change nothing
 
 
@@ -24,6 +26,12 @@ def is_own_origin(request: flask.Request) -> bool:
     return origin.netloc == request.host and (
         origin.scheme == "https" or not request.is_secure
     )
+
+
+def of_site(settings: Settings) -> str:
+    """What addresses of this site begin with, for who is elsewhere: as the operator says, else as
+    the browser asks."""
+    return settings.app.address or flask.request.host_url.rstrip("/")
 
 
 def is_own_path(address: str) -> bool:

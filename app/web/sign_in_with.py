@@ -26,11 +26,10 @@ from app.db import Database
 from app.identities import Flow, Identity, Taken
 from app.rounds import Rounds
 from app.settings import Provider, Settings
-from app.web import audit_log, languages, providers
+from app.web import audit_log, languages, origins, providers
 from app.web.cookies import Cookies, origin, redirect
 from app.web.invited import Codes, Invited, NotInvited
 from app.web.languages import _
-from app.web.origins import is_own_path
 from app.web.providers import CONFIGURATION, Known, NoIdentity
 from app.words import N_
 
@@ -143,7 +142,8 @@ class SignInWith:
         if wait:
             flask.abort(429, _("Too many tries of codes. Wait a quarter of an hour."))
         flow = Flow(
-            next=wanted if is_own_path(wanted) else "/", invitation=form.get("invitation", "")
+            next=wanted if origins.is_own_path(wanted) else "/",
+            invitation=form.get("invitation", ""),
         )
         return self._leave(provider, flow)
 
@@ -201,8 +201,7 @@ class SignInWith:
 
     def _back(self, provider: str) -> str:
         """The address that the operator has told the provider of."""
-        site = self._settings.app.address or flask.request.host_url.rstrip("/")
-        return f"{site}/sign-in/with/{provider}/back"
+        return f"{origins.of_site(self._settings)}/sign-in/with/{provider}/back"
 
     def _ask(self, provider: str) -> Identity:
         """Who the browser's person is, as the provider says. Raises Refusal."""
