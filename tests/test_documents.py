@@ -250,6 +250,14 @@ def test_what_another_site_sends_is_not_done(person: SignedIn, act: str) -> None
     assert post(person, f"/w/{uuid.uuid4()}/{act}").status_code == 404
 
 
+def test_a_page_is_told_what_its_worksheet_is_called_in_the_list(person: SignedIn) -> None:
+    sheet = person.new_worksheet()
+    page = Page(person, sheet)
+    post(person, f"/w/{sheet}/rename", title="  Rings and fields  ")
+    assert page.until(lambda m: m.HasField("title")).title.title == "Rings and fields"
+    page.close()
+
+
 def test_a_worksheet_in_the_trash_takes_no_changes(person: SignedIn) -> None:
     sheet = person.new_worksheet()
     page = Page(person, sheet)

@@ -19,7 +19,7 @@ from app.db import Database
 from app.delivery import Delivery, ToWorksheet
 from app.permissions import Permission
 from app.web.languages import _
-from app.wire.messages_pb2 import Message, Notice, Saving
+from app.wire.messages_pb2 import Message, Notice, Saving, Title
 
 Act = Callable[[Cursor, str, Permission], str]
 PAGES = (
@@ -135,6 +135,8 @@ def _tell_pages(delivery: Delivery, worksheet: str, act: Act) -> None:
         text = _("This worksheet was deleted for ever. What you want to keep, copy from this page"
                  " before you close it.")  # fmt: skip
         delivery.deliver(pages, Message(notice=Notice(text=text, time=time.time())))
+    elif act is _rename:
+        delivery.deliver(pages, Message(title=Title(title=_wanted_title())))
 
 
 def _just_trashed(cursor: Cursor) -> tuple[str, str] | None:
@@ -153,8 +155,7 @@ def _just_trashed(cursor: Cursor) -> tuple[str, str] | None:
 def _rename(cursor: Cursor, worksheet: str, permission: Permission) -> str:
     if not permission.writes:
         flask.abort(403, _("You may read this worksheet, but not rename it."))
-    title = flask.request.form.get("title", "").strip() or _("Untitled")
-    documents.rename(cursor, worksheet, title)
+    documents.rename(cursor, worksheet, _wanted_title())
     return _list()
 
 
@@ -196,6 +197,11 @@ ACTS: dict[str, Act] = {
     "restore": _restore,
     "purge": _purge,
 }
+
+
+def _wanted_title() -> str:
+    """As it is kept."""
+    return documents.proper_title(flask.request.form.get("title", "").strip() or _("Untitled"))
 
 
 def _demand_owner(permission: Permission) -> None:
