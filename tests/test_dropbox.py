@@ -302,6 +302,16 @@ def connected(web: WebApp, double: Double, name: str = "Ada") -> tuple[FlaskClie
     return browser, account
 
 
+def test_who_connects_again_is_let_in_by_that_alone(web: WebApp, double: Double) -> None:
+    browser, account = connected(web, double)
+    assert back(browser, double.consent(leave(browser))).location == "/dropbox"
+    assert (rows(web), double.tell()["connected"]) == ([account], 1)
+    assert "Nothing is here yet" in browser.get("/dropbox").text
+    double.tell(troubles=[{"route": "revoke", "status": 400}])
+    assert back(browser, double.consent(leave(browser))).location == "/dropbox"
+    assert "Nothing is here yet" in browser.get("/dropbox").text
+
+
 def rows(web: WebApp) -> list[str]:
     with web.database.reading() as cursor:
         cursor.execute("SELECT account::text FROM dropbox_accounts")

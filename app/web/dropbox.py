@@ -75,16 +75,19 @@ class DropboxPages:
         return response
 
     def come_back(self) -> ResponseReturnValue:
-        """From Dropbox: connected, or told why not."""
-        self._connections.check_there_is_one()
+        """From Dropbox: connected, or told why not. What let us in before, does no more."""
+        app = self._connections.check_there_is_one()
         try:
             tokens = self._ask()
             person = self._connections.of(tokens).person()
             with self._database.transaction() as cursor:
+                before = dropbox_accounts.held(cursor, flask.g.account, app)
                 dropbox_accounts.connect(
                     cursor, flask.g.account, person, tokens, self._connections.seal
                 )
                 audit_log.note(cursor, "connected a Dropbox")
+            if before is not None:
+                dropbox_accounts.give_back(app, before)  # we know it no more, whatever comes of it
             answer = redirect("/dropbox")
         except Refusal as refusal:
             answer = self.shown(None, problem=str(refusal), code=refusal.status)
