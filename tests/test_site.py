@@ -89,6 +89,27 @@ def test_an_interrupt_right_after_the_start_is_not_lost(page: Page) -> None:
     assert page.finish(run).status in (Finished.INTERRUPTED, Finished.CANCELLED)
 
 
+def test_an_interrupt_just_before_the_cell_is_not_lost(page: Page) -> None:
+    page.run(
+        "import os, signal\n"
+        "def interrupt(info): raise_now() if os.path.exists('now') else None\n"
+        "def raise_now(): os.remove('now'); os.kill(os.getpid(), signal.SIGINT)\n"
+        "get_ipython().events.register('pre_run_cell', interrupt)\n"
+        "open('now', 'w').close()"
+    )
+    assert page.run("print('never')").status == Finished.INTERRUPTED
+    assert page.run("print('then')").status == Finished.OK
+    assert page.printed() == "then\n"
+
+
+def test_mistakes_of_what_is_called_before_each_cell_are_told(page: Page) -> None:
+    page.run("def bad(info): 1/0\nget_ipython().events.register('pre_run_cell', bad)")
+    assert page.run("print('still')").status == Finished.OK
+    assert "pre_run_cell" in page.printed()
+    assert page.printed().endswith("still\n")
+    assert any(frame.traceback.name == "ZeroDivisionError" for frame in page.frames())
+
+
 def test_runs_queue_in_order_and_can_be_cancelled(page: Page) -> None:
     first = page.start("b = input()")
     second, third = page.start("print('never')"), page.start("print(b)")

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.core.events import EventManager, available_events
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.tokenutil import token_at_cursor
 
@@ -67,6 +68,19 @@ class Nobody:
         pass
 
 
+class Events(EventManager):  # type: ignore[misc]
+    """What is called before and after each cell. IPython's own takes an interrupt that comes just
+    then for a mistake of what is called, and runs the cell."""
+
+    def trigger(self, event: str, *arguments: Any, **options: Any) -> None:
+        for callback in tuple(self.callbacks[event]):
+            try:
+                callback(*arguments, **options)
+            except Exception:
+                print(f"Error in {callback}, which is called at {event}:")
+                self.shell.showtraceback()
+
+
 class Shell(InteractiveShell):  # type: ignore[misc]
     """IPython's shell with its output turned into frames."""
 
@@ -74,7 +88,14 @@ class Shell(InteractiveShell):  # type: ignore[misc]
     display_pub_class = Publisher
     compiler_class = Cells
     worker: Worker | Nobody = Nobody()
+    events: EventManager
     _inputhook = None  # Sage's `attach` asks for it
+
+    def init_events(self) -> None:
+        super().init_events()
+        callbacks = self.events.callbacks
+        self.events = Events(self, available_events)
+        self.events.callbacks.update(callbacks)
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """Interrupts and deep recursions get the plain traceback: at once, not in seconds."""
