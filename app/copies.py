@@ -26,7 +26,7 @@ def duplicate(cursor: Cursor, worksheet: str, account: str, title: str) -> str:
         cells[cell.id] = str(uuid.uuid4())
         worksheets.save_cell(
             cursor, made, account, cells[cell.id], cell.content,
-            folded=cell.folded, auto=cell.auto,
+            folded=cell.folded, output_folded=cell.output_folded, auto=cell.auto,
         )  # fmt: skip
         cursor.execute(
             "UPDATE cells SET metadata = original.metadata"

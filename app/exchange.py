@@ -36,6 +36,7 @@ def export(
             code=cell.content.code,
             frames=tuple(_sent(outputs[cell.id])) if cell.id in outputs else (),
             folded=cell.folded,
+            output_folded=cell.output_folded,
             auto=cell.auto,
             metadata=metadata[cell.id],
         )
@@ -76,7 +77,7 @@ def bring_in(cursor: Cursor, account: str, manuscript: Manuscript) -> str:
         content = Content(position=float(number), code=part.code, kind=part.kind)
         worksheets.save_cell(
             cursor, made, account, cell, content,
-            folded=part.folded, auto=part.auto, typed=False,
+            folded=part.folded, output_folded=part.output_folded, auto=part.auto, typed=False,
         )  # fmt: skip
         cursor.execute(
             "UPDATE cells SET metadata = %s WHERE id = %s", (_json(part.metadata), cell)

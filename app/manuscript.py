@@ -20,7 +20,8 @@ class Part:
     kind: str  # code, markdown or raw
     code: str
     frames: tuple[Frame, ...] = ()  # what its latest run sent
-    folded: bool = False
+    folded: bool = False  # its code
+    output_folded: bool = False
     auto: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
 

@@ -83,6 +83,9 @@ def _part(cell: Mapping[str, Any]) -> Part:
         code=cell["source"],
         frames=tuple(_frames(outputs)),
         folded=bool(_group(metadata, "jupyter").get("source_hidden")),
+        output_folded=bool(
+            _group(metadata, "jupyter").get("outputs_hidden") or metadata.get("collapsed")
+        ),
         auto=bool(_group(metadata, OURS).get("auto")),
         metadata=kept,
     )
@@ -92,6 +95,10 @@ def _cell(part: Part, number: int) -> dict[str, Any]:
     kept = part.metadata
     metadata = {**kept.get("metadata", {})}
     _mark(metadata, "jupyter", "source_hidden", part.folded)
+    if "collapsed" in metadata:  # as older notebooks say it
+        metadata["collapsed"] = part.output_folded
+    if "collapsed" not in metadata or "outputs_hidden" in _group(metadata, "jupyter"):
+        _mark(metadata, "jupyter", "outputs_hidden", part.output_folded)
     _mark(metadata, OURS, "auto", part.auto)
     cell = {
         "cell_type": part.kind,

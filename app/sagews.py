@@ -17,7 +17,7 @@ from app.wire.messages_pb2 import Bundle, Frame, Stream
 
 CELL, OUTPUT = "\ufe20", "\ufe21"
 HEAD = re.compile(f"^{CELL}(?P<id>[0-9a-f-]{{36}})(?P<flags>[a-z]*){CELL}[^\n]*\n?", re.M)
-AUTO, HIDES_INPUT = "a", "i"  # flags
+AUTO, HIDES_INPUT, HIDES_OUTPUT = "a", "i", "o"  # flags
 TEXT_CELL = re.compile(r"^%md\b[^\n]*\n?")
 
 
@@ -43,7 +43,10 @@ def _part(body: str, flags: str) -> Part:
         return Part("markdown", TEXT_CELL.sub("", code))
     messages = rest.split(OUTPUT)[1:]  # after the id
     frames = tuple(frame for message in messages for frame in _frames(message.strip()))
-    return Part("code", code, frames, folded=HIDES_INPUT in flags, auto=AUTO in flags)
+    return Part(
+        "code", code, frames, folded=HIDES_INPUT in flags, output_folded=HIDES_OUTPUT in flags,
+        auto=AUTO in flags,
+    )  # fmt: skip
 
 
 def _frames(message: str) -> Iterator[Frame]:

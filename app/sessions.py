@@ -416,6 +416,7 @@ def as_message(cell: worksheets.Cell) -> Cell:
         kind=cell.content.kind.upper(),
         deleted=cell.content.deleted,
         folded=cell.folded,
+        output_folded=cell.output_folded,
         auto=cell.auto,
         revision=cell.revision,
         run=cell.run or "",

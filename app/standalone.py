@@ -72,9 +72,12 @@ def _blocks(part: Part, output: str) -> Iterator[str]:
         yield _pre(part.code)
     elif part.code.strip() and not part.folded:
         yield f'<pre class="code">{highlight(part.code, _LEXER, _FORMATTER)}</pre>'
-    for frame in part.frames:
-        if not frame.area and not frame.update:
-            yield from _shown(frame, html.escape(output))
+    name = html.escape(output)
+    frames = (frame for frame in part.frames if not frame.area and not frame.update)
+    shown = [block for frame in frames for block in _shown(frame, name)]
+    if shown and part.output_folded:
+        shown = [f"<details><summary>{name}</summary>", *shown, "</details>"]
+    yield from shown
 
 
 def _shown(frame: Frame, output: str) -> Iterator[str]:

@@ -36,7 +36,8 @@ class Cell:
 
     id: str
     content: Content
-    folded: bool  # only its output is shown
+    folded: bool  # its code is not shown
+    output_folded: bool  # its output is shown when somebody asks for it
     auto: bool  # run when the worksheet is opened
     revision: int
     run: str | None = None
@@ -56,7 +57,8 @@ def load(cursor: Cursor, worksheet: str, title: str) -> Sheet:
     """A worksheet with its cells."""
     cursor.execute(
         """
-        SELECT id::text, position, code, kind, deleted, folded, auto, revision, text,
+        SELECT id::text, position, code, kind, deleted, folded, output_folded, auto, revision,
+               text,
                (SELECT runs.id::text FROM runs
                 WHERE runs.worksheet = cells.worksheet AND runs.cell = cells.id
                 ORDER BY runs.queued DESC, runs.id LIMIT 1)
@@ -66,11 +68,12 @@ def load(cursor: Cursor, worksheet: str, title: str) -> Sheet:
     )
     cells = tuple(
         Cell(
-            id, Content(position, code, kind, deleted), folded, auto, revision, run,
+            id, Content(position, code, kind, deleted), folded, output_folded, auto, revision, run,
             texts.begun(code) if text is None else bytes(text),
         )
-        for id, position, code, kind, deleted, folded, auto, revision, text, run
-        in cursor.fetchall()
+        for (
+            id, position, code, kind, deleted, folded, output_folded, auto, revision, text, run
+        ) in cursor.fetchall()
     )
     return Sheet(worksheet, title, cells)
 
@@ -83,6 +86,7 @@ def save_cell(
     content: Content,
     *,
     folded: bool = False,
+    output_folded: bool = False,
     auto: bool = False,
     typed: bool = True,
     merge: Merge | None = None,
@@ -104,24 +108,26 @@ def save_cell(
     text, content = _new_text(cursor, worksheet, id, content, merge)
     cursor.execute(
         """
-        INSERT INTO cells (id, worksheet, position, code, kind, deleted, folded, auto, text)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO cells (id, worksheet, position, code, kind, deleted, folded, output_folded,
+                           auto, text)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (id) DO UPDATE
             SET position = EXCLUDED.position, code = EXCLUDED.code, kind = EXCLUDED.kind,
-                deleted = EXCLUDED.deleted, folded = EXCLUDED.folded, auto = EXCLUDED.auto,
+                deleted = EXCLUDED.deleted, folded = EXCLUDED.folded,
+                output_folded = EXCLUDED.output_folded, auto = EXCLUDED.auto,
                 text = EXCLUDED.text, revision = cells.revision + 1, changed = now()
             WHERE cells.worksheet = EXCLUDED.worksheet
         RETURNING revision
         """,
         (id, worksheet, content.position, content.code, content.kind, content.deleted,
-         folded, auto, text),
+         folded, output_folded, auto, text),
     )  # fmt: skip
     row = cursor.fetchone()
     if row is None:
         raise ForeignCell(f"Cell {id} belongs to another worksheet.")
     changes.note(cursor, worksheet, account, id, content, typed=typed)
     cursor.execute("UPDATE worksheets SET changed = now() WHERE id = %s", (worksheet,))
-    return Cell(id, content, folded, auto, int(row[0]), text=text)
+    return Cell(id, content, folded, output_folded, auto, int(row[0]), text=text)
 
 
 def _new_text(

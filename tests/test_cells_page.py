@@ -172,6 +172,28 @@ def test_contents_folding_line_numbers_and_help(tab: Tab) -> None:
     expect(cell(tab, 1)).to_contain_text("a = 1")
 
 
+def test_output_is_folded_and_shown_again(tab: Tab) -> None:
+    expect(finished(run(tab, 1, "print('long')"))).to_contain_text("long")
+    cell(tab, 1).focus()
+    tab.keyboard.press("Shift+O")
+    expect(output(tab, 1)).to_be_hidden()
+    saved(tab)
+    tab.reload()
+    show = tab.get_by_role("button", name="Show the output of cell 1")
+    expect(show).to_be_visible()
+    expect(output(tab, 1)).to_be_hidden()
+    type_into(tab, 1, "; name = input('Who? ')")
+    tab.keyboard.press("Control+Enter")
+    tab.get_by_role("textbox", name="Who?").fill("Emmy")  # whoever is asked sees that
+    tab.keyboard.press("Enter")
+    expect(show).to_be_visible(timeout=PATIENCE)
+    show.click()
+    expect(output(tab, 1)).to_contain_text("Emmy")
+    cell(tab, 1).get_by_role("button", name="Actions of cell 1").click()
+    tab.get_by_role("menuitemcheckbox", name="Fold the output").click()
+    expect(output(tab, 1)).to_be_hidden()
+
+
 @pytest.mark.parametrize(
     ("pasted", "code"),
     [

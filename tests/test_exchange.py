@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,39 @@ def test_odd_metadata_is_in_nobody_s_way() -> None:
     assert first["metadata"] == {"salvus": [1], "tags": ["t"]}
     assert second["metadata"] == {"salvus": None}
     assert first["id"] != second["id"]
+
+
+@pytest.mark.parametrize(
+    ("said", "folded"),
+    [
+        ({}, False),
+        ({"collapsed": False}, False),
+        ({"collapsed": True}, True),
+        ({"jupyter": {"outputs_hidden": True}}, True),
+        ({"collapsed": True, "jupyter": {"outputs_hidden": True}}, True),
+    ],
+)
+def test_folded_output_is_folded_again(said: dict[str, object], folded: bool) -> None:
+    cell: dict[str, Any] = {
+        "cell_type": "code", "id": "a", "source": "x", "metadata": said, "outputs": [],
+        "execution_count": None,
+    }  # fmt: skip
+    (part,) = notebooks.read(json.dumps({**NOTEBOOK, "cells": [cell]}), "").parts
+    assert part.output_folded == folded
+    for now in (folded, not folded):
+        again = Manuscript("", (replace(part, output_folded=now),))
+        written = json.loads(notebooks.write(again))
+        metadata = written["cells"][0]["metadata"]
+        assert metadata == said or now != folded
+        (read,) = notebooks.read(json.dumps(written), "").parts
+        assert read.output_folded == now
+
+
+def test_a_web_page_has_folded_output_to_unfold() -> None:
+    part = Part("code", "1", (Frame(stream=Stream(text="long")),), output_folded=True)
+    shown = "<details><summary>Output</summary>\n<pre>long</pre>\n</details>"
+    assert shown in standalone.write(Manuscript("", (part,)))
+    assert "<details>" not in standalone.write(Manuscript("", (replace(part, frames=()),)))
 
 
 def test_what_was_run_again_has_the_new_output(database: Database) -> None:
@@ -239,7 +273,7 @@ SAGEWS = (
     '{"stdout":"4\\n"}\ufe21{"html":"<b>x</b>"}\ufe21{"tex":{"tex":"x^2","display":true}}\ufe21'
     '{"done":true}\ufe21\n'
     f"\ufe20{ID}i\ufe20\n%md\n# Title\n$x$\n\ufe21{ID}\ufe21" + '{"md":"# Title"}\ufe21\n'
-    f"\ufe20{ID}\ufe20\n1/0\n\ufe21{ID}\ufe21" + '{"stderr":"Zero"}\ufe21not JSON\ufe21[1]\ufe21\n'
+    f"\ufe20{ID}o\ufe20\n1/0\n\ufe21{ID}\ufe21" + '{"stderr":"Zero"}\ufe21not JSON\ufe21[1]\ufe21\n'
     f"\ufe20{ID}\ufe20\n"
 )
 
@@ -247,6 +281,7 @@ SAGEWS = (
 def test_a_sagemath_worksheet_is_read() -> None:
     first, text, bad = sagews.read(SAGEWS, "x").parts
     assert (first.code, first.auto, first.folded) == ("2 + 2", True, False)
+    assert (first.output_folded, bad.output_folded) == (False, True)
     assert first.frames[0].stream.text == "4\n"
     shown = [frame.bundle.parts[0] for frame in first.frames[1:]]
     assert [(part.type, part.data) for part in shown] == [

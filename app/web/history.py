@@ -85,6 +85,7 @@ def restore(
             cell.id,
             wanted,
             folded=cell.folded,
+            output_folded=cell.output_folded,
             auto=cell.auto,
             typed=False,
         )

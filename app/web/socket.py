@@ -290,6 +290,7 @@ class Conversation:
                 order.id,
                 content,
                 folded=order.folded,
+                output_folded=order.output_folded,
                 auto=order.auto,
                 merge=self._merge_of(order),
             ),

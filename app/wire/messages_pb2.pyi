@@ -604,7 +604,7 @@ class Title(_message.Message):
     def __init__(self, title: _Optional[str] = ...) -> None: ...
 
 class Cell(_message.Message):
-    __slots__ = ("id", "position", "code", "revision", "run", "kind", "folded", "auto", "deleted", "text")
+    __slots__ = ("id", "position", "code", "revision", "run", "kind", "folded", "auto", "deleted", "text", "output_folded")
     ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -615,6 +615,7 @@ class Cell(_message.Message):
     AUTO_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FOLDED_FIELD_NUMBER: _ClassVar[int]
     id: str
     position: float
     code: str
@@ -625,10 +626,11 @@ class Cell(_message.Message):
     auto: bool
     deleted: bool
     text: bytes
-    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., revision: _Optional[int] = ..., run: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ..., text: _Optional[bytes] = ...) -> None: ...
+    output_folded: bool
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., revision: _Optional[int] = ..., run: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ..., text: _Optional[bytes] = ..., output_folded: _Optional[bool] = ...) -> None: ...
 
 class SaveCell(_message.Message):
-    __slots__ = ("id", "position", "code", "kind", "folded", "auto", "deleted", "text")
+    __slots__ = ("id", "position", "code", "kind", "folded", "auto", "deleted", "text", "output_folded")
     ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -637,6 +639,7 @@ class SaveCell(_message.Message):
     AUTO_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FOLDED_FIELD_NUMBER: _ClassVar[int]
     id: str
     position: float
     code: str
@@ -645,7 +648,8 @@ class SaveCell(_message.Message):
     auto: bool
     deleted: bool
     text: bytes
-    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ..., text: _Optional[bytes] = ...) -> None: ...
+    output_folded: bool
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[float] = ..., code: _Optional[str] = ..., kind: _Optional[_Union[CellKind, str]] = ..., folded: _Optional[bool] = ..., auto: _Optional[bool] = ..., deleted: _Optional[bool] = ..., text: _Optional[bytes] = ..., output_folded: _Optional[bool] = ...) -> None: ...
 
 class CellSaved(_message.Message):
     __slots__ = ("id", "revision", "text")

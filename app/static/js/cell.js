@@ -20,7 +20,7 @@ const ENDINGS = {
 }
 const NEAR = 200 // ms
 const KINDS = { [CellKind.CODE]: "code", [CellKind.MARKDOWN]: "markdown", [CellKind.RAW]: "raw" }
-const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, auto: false, deleted: false }
+const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, outputFolded: false, auto: false, deleted: false }
 
 export class Cell {
   #handlers
@@ -28,6 +28,7 @@ export class Cell {
   #output
   #interacts
   #region
+  #unfold
   #note
   #explanation
   #number = 0
@@ -45,9 +46,9 @@ export class Cell {
   phase = ""
 
   /**
-   * `content`: position, code, kind, folded, auto and deleted. `handlers`: ended(cell, status)
+   * `content`: position, code, kind, folded, outputFolded, auto and deleted. `handlers`: ended(cell, status)
    * when its run is over, started(cell); edited(cell), run(cell), runAndMoveOn(cell),
-   * cancel(cell), reply(cell, text), update(values of an Update message), go(cell, step) to
+   * cancel(cell), unfold(cell) to show its output again, reply(cell, text), update(values of an Update message), go(cell, step) to
    * another one, beyond(cell, step) to another one's editor, split(cell), key(cell, event) for
    * a key when it is selected, menu(cell), tried(cell, code) of an example in its help, if that can be, complete(cell, code, cursor), inspect(cell, code,
    * cursor), moved(cell, anchor, head) as the editor's. `shared`: its text, if that is known.
@@ -60,6 +61,9 @@ export class Cell {
     this.#region = element("div", { class: "output", role: "region", "aria-busy": "false" })
     this.#note = element("p", { class: "note" })
     this.#explanation = new Explanation(this.#region, { closed: () => this.edit(), tried: handlers.tried && (code => handlers.tried(this, code)) })
+    this.#unfold = element("button", {
+      type: "button", class: "unfold", text: t("Show the output"), "aria-expanded": "false", onclick: () => handlers.unfold(this),
+    })
     const holder = element("div", { class: "editor" })
     const run = element("button", {
       type: "button", class: "run", "aria-label": t("Run"), title: t("Run (Shift-Enter)"),
@@ -69,7 +73,7 @@ export class Cell {
     giveMenu(menu, () => handlers.menu(this))
     this.element = element("section", { class: "cell", tabIndex: -1 },
       element("div", { class: "gutter" }, run, this.#heading, element("div", { class: "more" }, menu)),
-      element("div", { class: "body" }, this.#marks, holder, this.#prose, this.#region, this.#note))
+      element("div", { class: "body" }, this.#marks, holder, this.#prose, this.#region, this.#unfold, this.#note))
     this.#editor = new Editor(holder, shared, {
       moved: (anchor, head) => handlers.moved(anchor ? this : null, anchor, head),
       run: () => handlers.run(this),
@@ -177,16 +181,18 @@ export class Cell {
     this.element.querySelector(".dots").setAttribute("aria-label", t("Actions of cell {number}", { number }))
     this.#editor.label = this.isCode ? t("Code of cell {number}", { number }) : t("Text of cell {number}", { number })
     this.#region.setAttribute("aria-label", t("Output of cell {number}", { number }))
+    this.#unfold.setAttribute("aria-label", t("Show the output of cell {number}", { number }))
   }
 
   /** Make the page say what the cell is. */
   #show() {
-    const { kind, folded, auto } = this.#content
+    const { kind, folded, outputFolded, auto } = this.#content
     this.#editor.isCode = this.isCode
     this.element.dataset.kind = KINDS[kind] ?? "raw"
     const rendered = kind === CellKind.MARKDOWN && !this.#editing && this.code.trim() !== ""
     this.element.classList.toggle("rendered", rendered)
     this.element.classList.toggle("folded", folded && this.isCode)
+    this.element.classList.toggle("output-folded", outputFolded)
     if (rendered) this.#render()
     const marks = [folded && this.isCode && this.code.split("\n", 1)[0], auto && this.isCode && t("runs when opened")]
     this.#marks.replaceChildren(...marks.filter(Boolean).map(text => element("span", { text })))

@@ -9,7 +9,7 @@ const TWICE = 600 // ms between two presses that mean one thing
 const SELECTED = {
   ArrowUp: "previous", ArrowDown: "next", k: "previous", j: "next", "Alt+ArrowUp": "moveUp", "Alt+ArrowDown": "moveDown",
   a: "insertAbove", b: "insertBelow", dd: "delete", Delete: "delete", Backspace: "delete", z: "undo", m: "markdown",
-  y: "code", r: "raw", M: "merge", o: "fold", f: "find", t: "contents", e: "examples", l: "lineNumbers", h: "help", "?": "help",
+  y: "code", r: "raw", M: "merge", o: "fold", O: "foldOutput", f: "find", t: "contents", e: "examples", l: "lineNumbers", h: "help", "?": "help",
 }
 
 const HELP = [
@@ -33,6 +33,7 @@ const HELP = [
     ["M Y R", t("make it text, code, plain text")],
     ["Shift M", t("merge with the cell below")],
     ["O", t("fold the code")],
+    ["Shift O", t("fold the output")],
     ["F", t("find and replace")],
     ["T", t("contents")],
     ["E", t("examples by subject")],

@@ -226,10 +226,10 @@ class Worksheet {
   async #showKept() {
     const kept = await keptSheet()
     if (!kept || this.#isLoaded) return
-    for (const { id, revision, text, position, code, kind, folded, auto, deleted } of kept.cells) {
+    for (const { id, revision, text, position, code, kind, folded, outputFolded, auto, deleted } of kept.cells) {
       if (this.#cells.get(id)) continue
       this.#revisions.set(id, revision)
-      this.#insert(id, { position, code, kind, folded, auto, deleted }, SharedText.kept(text))
+      this.#insert(id, { position, code, kind, folded, outputFolded, auto, deleted }, SharedText.kept(text))
     }
     this.#restoreDrafts()
     this.#outline.refresh()
@@ -260,13 +260,13 @@ class Worksheet {
   }
 
   /** A cell as it is stored; of one that was deleted before this page opened nothing is shown. */
-  #changed({ id, revision, position, code, kind, folded, auto, deleted, text }) {
+  #changed({ id, revision, position, code, kind, folded, outputFolded, auto, deleted, text }) {
     const cell = this.#cells.get(id)
     if (deleted && !revision) return this.#gone(id)
     if (cell && text.length) cell.stored = text
     if (cell && (this.#saving.isDirty(id) || revision <= (this.#revisions.get(id) ?? 0n))) return
     this.#revisions.set(id, revision)
-    const content = { position, code, kind, folded, auto, deleted }
+    const content = { position, code, kind, folded, outputFolded, auto, deleted }
     this.#forgotten.delete(id)
     if (!cell) return void this.#insert(id, content, text.length ? SharedText.stored(text) : undefined)
     const moves = cell.position !== position || cell.deleted !== deleted
@@ -508,6 +508,7 @@ class Worksheet {
       undo: () => structure.undo(),
       merge: () => structure.merge(cell),
       fold: () => structure.change(cell, { folded: !cell.content.folded }),
+      foldOutput: () => structure.change(cell, { outputFolded: !cell.content.outputFolded }),
       markdown: () => structure.change(cell, { kind }),
       code: () => structure.change(cell, { kind }),
       raw: () => structure.change(cell, { kind }),
@@ -544,6 +545,7 @@ class Worksheet {
       { text: t("Split at the cursor"), keys: "Ctrl Shift −", does: () => structure.split(cell) },
       { text: t("Merge with the next"), keys: "Shift M", disabled: at === shown.length - 1, does: () => structure.merge(cell) },
       { text: t("Fold the code"), keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.change(cell, { folded: !cell.content.folded }) },
+      { text: t("Fold the output"), keys: "Shift O", checked: cell.content.outputFolded, disabled: !cell.isCode, does: () => structure.change(cell, { outputFolded: !cell.content.outputFolded }) },
       { text: t("Copy a link to this code"), disabled: !cell.isCode, does: () => this.#copyLink(cell) },
       null,
       { text: t("Delete"), keys: "D D", does: () => structure.remove(cell) },
@@ -619,6 +621,7 @@ class Worksheet {
       run: cell => this.#run(cell),
       runAndMoveOn: cell => this.#runAndMoveOn(cell),
       cancel: cell => this.#cancel(cell),
+      unfold: cell => this.#structure.change(cell, { outputFolded: false }),
       reply: (cell, text) => this.#reply(cell, text),
       update: update => this.#update(update),
       beyond: (cell, step) => this.#beyond(cell, step),
