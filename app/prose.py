@@ -21,9 +21,13 @@ from app.formulas import Formulas, typeset, typeset_delimited, typeset_in
 SCHEMES = {"http", "https", "mailto", "data"}  # data of pictures alone, see `_Typeset.harmless`
 PICTURE = re.compile(r"data:image/", re.I)
 DATA = re.compile(r"[\x00-\x20]*d\s*a\s*t\s*a\s*:", re.I)  # browsers take white space out
-# Columns of a table are aligned so by the Markdown library
-STYLED = {"td": {"align", "style"}, "th": {"align", "style", "scope"}}
-ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, **STYLED, "details": {"open"}}
+ATTRIBUTES = {
+    **nh3.ALLOWED_ATTRIBUTES,
+    "*": {"align", "dir", "lang", "title"},
+    "details": {"open"},
+    # The Markdown library aligns columns of a table by a style
+    **{cell: nh3.ALLOWED_ATTRIBUTES[cell] | {"style"} for cell in ("td", "th")},
+}
 
 
 def rendered(markdown: str) -> str:
@@ -97,7 +101,7 @@ def _show_html(
 
 
 _MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-_MARKDOWN.use(dollarmath_plugin).disable("math_inline")
+_MARKDOWN.use(dollarmath_plugin, allow_labels=False).disable("math_inline")
 _MARKDOWN.inline.ruler.before("escape", "formula", _find_formula)
 _MARKDOWN.add_render_rule("formula", _show_formula)
 _MARKDOWN.add_render_rule("math_block", _show_block)

@@ -362,6 +362,7 @@ def test_formulas_are_typeset_or_shown_as_they_were_typed() -> None:
         (r"\begin{align} a &= b \\ c &= d \end{align}", 1, "<mtable"),
         (r"\begin{equation*} a_1 = *b* \end{equation*}", 1, "<msub>"),
         ("$$\nx = 1\n$$", 1, "<mn>1</mn>"),
+        ("$$x = 1$$ (one)", 1, "(one)"),
         ("$$\n\\begin{aligned} a &= b\n\n\\\\ c &= d\\end{aligned}\n$$", 1, "<mtable"),
         (r"$\ZZ \subset \QQbar$ and $\GF{5}$", 2, "\N{MATHEMATICAL BOLD CAPITAL Z}"),
         (r"$\newcommand{\Bold}[1]{\mathbf{#1}}\Bold{Z}$", 1, "\N{MATHEMATICAL BOLD CAPITAL Z}"),
@@ -395,6 +396,11 @@ def test_a_page_has_the_formulas_that_the_worksheet_shows(
         ("<img src='data:image/png;base64,AA=='>", '<img src="data:image/png;base64,AA==">'),
         ("<p title='\\(\" onclick=\"f()\\)'>b</p>", "<p>b</p>"),
         ("<math><mtext><img src=x onerror=f()></mtext></math>", "<p></p>"),
+        (
+            "<table><tr><td colspan=2 align=right>a</td></tr></table>",
+            '<table><tbody><tr><td colspan="2" align="right">a</td></tr></tbody></table>',
+        ),
+        ("<div align=center dir=rtl>b</div>", '<div align="center" dir="rtl">b</div>'),
         ("a < b && `<b>`", "<p>a &lt; b &amp;&amp; <code>&lt;b&gt;</code></p>"),
     ],
 )
