@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import nh3
 from markdown_it import MarkdownIt
@@ -18,6 +18,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from app.formulas import Formulas, typeset, typeset_delimited, typeset_in
 
+Keep = Callable[[str], str]  # what stands for a formula as HTML until all else is cleaned
 SCHEMES = {"http", "https", "mailto", "data"}  # data of pictures alone, see `_Typeset.harmless`
 PICTURE = re.compile(r"data:image/", re.I)
 DATA = re.compile(r"[\x00-\x20]*d\s*a\s*t\s*a\s*:", re.I)  # browsers take white space out
@@ -82,27 +83,21 @@ def _find_formula(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _show_formula(
-    renderer: object, tokens: Sequence[Token], at: int, options: object, env: Mapping[str, _Typeset]
-) -> str:
-    return env["typeset"].keep(typeset_delimited(tokens[at].content))
+def _rule(show: Callable[[str, Keep], str]) -> Callable[..., str]:
+    """Of rendering: `show` makes HTML of a token's content, without the formulas in it."""
 
+    def render(
+        renderer: object, tokens: Sequence[Token], at: int, options: object,
+        env: Mapping[str, _Typeset],
+    ) -> str:  # fmt: skip
+        return show(tokens[at].content, env["typeset"].keep)
 
-def _show_block(
-    renderer: object, tokens: Sequence[Token], at: int, options: object, env: Mapping[str, _Typeset]
-) -> str:
-    return env["typeset"].keep(typeset(tokens[at].content, block=True))
-
-
-def _show_html(
-    renderer: object, tokens: Sequence[Token], at: int, options: object, env: Mapping[str, _Typeset]
-) -> str:
-    return typeset_in(tokens[at].content, env["typeset"].keep)
+    return render
 
 
 _MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _MARKDOWN.use(dollarmath_plugin, allow_labels=False).disable("math_inline")
 _MARKDOWN.inline.ruler.before("escape", "formula", _find_formula)
-_MARKDOWN.add_render_rule("formula", _show_formula)
-_MARKDOWN.add_render_rule("math_block", _show_block)
-_MARKDOWN.add_render_rule("html_block", _show_html)
+_MARKDOWN.add_render_rule("formula", _rule(lambda text, keep: keep(typeset_delimited(text))))
+_MARKDOWN.add_render_rule("math_block", _rule(lambda text, keep: keep(typeset(text, block=True))))
+_MARKDOWN.add_render_rule("html_block", _rule(typeset_in))

@@ -22,6 +22,11 @@ const NEAR = 200 // ms
 const KINDS = { [CellKind.CODE]: "code", [CellKind.MARKDOWN]: "markdown", [CellKind.RAW]: "raw" }
 const EMPTY = { position: 0, code: "", kind: CellKind.CODE, folded: false, outputFolded: false, auto: false, deleted: false }
 
+/** The content of a cell that is stored. */
+export function contentOf({ position, code, kind, folded, outputFolded, auto, deleted }) {
+  return { position, code, kind, folded, outputFolded, auto, deleted }
+}
+
 export class Cell {
   #handlers
   #editor

@@ -71,6 +71,11 @@ export class Structure {
     this.#change([[cell, content]])
   }
 
+  /** Make it so if it is not, and not if it is: `name` is folded, outputFolded or auto. */
+  toggle(cell, name) {
+    this.change(cell, { [name]: !cell.content[name] })
+  }
+
   /** Change the text of cells, as one step. */
   rewrite(texts) {
     this.#change(texts.map(([cell, code]) => [cell, { code }]))

@@ -1,7 +1,7 @@
 // The worksheet page: ties the cells to the network.
 
 import { Announcer } from "./announcer.js"
-import { Cell } from "./cell.js"
+import { Cell, contentOf } from "./cell.js"
 import { Cells } from "./cells.js"
 import { element } from "./dom.js"
 import { Drafts, REST } from "./drafts.js"
@@ -226,10 +226,10 @@ class Worksheet {
   async #showKept() {
     const kept = await keptSheet()
     if (!kept || this.#isLoaded) return
-    for (const { id, revision, text, position, code, kind, folded, outputFolded, auto, deleted } of kept.cells) {
-      if (this.#cells.get(id)) continue
-      this.#revisions.set(id, revision)
-      this.#insert(id, { position, code, kind, folded, outputFolded, auto, deleted }, SharedText.kept(text))
+    for (const cell of kept.cells) {
+      if (this.#cells.get(cell.id)) continue
+      this.#revisions.set(cell.id, cell.revision)
+      this.#insert(cell.id, contentOf(cell), SharedText.kept(cell.text))
     }
     this.#restoreDrafts()
     this.#outline.refresh()
@@ -260,13 +260,14 @@ class Worksheet {
   }
 
   /** A cell as it is stored; of one that was deleted before this page opened nothing is shown. */
-  #changed({ id, revision, position, code, kind, folded, outputFolded, auto, deleted, text }) {
+  #changed(stored) {
+    const { id, revision, position, deleted, text } = stored
     const cell = this.#cells.get(id)
     if (deleted && !revision) return this.#gone(id)
     if (cell && text.length) cell.stored = text
     if (cell && (this.#saving.isDirty(id) || revision <= (this.#revisions.get(id) ?? 0n))) return
     this.#revisions.set(id, revision)
-    const content = { position, code, kind, folded, outputFolded, auto, deleted }
+    const content = contentOf(stored)
     this.#forgotten.delete(id)
     if (!cell) return void this.#insert(id, content, text.length ? SharedText.stored(text) : undefined)
     const moves = cell.position !== position || cell.deleted !== deleted
@@ -507,8 +508,8 @@ class Worksheet {
       delete: () => structure.remove(cell),
       undo: () => structure.undo(),
       merge: () => structure.merge(cell),
-      fold: () => structure.change(cell, { folded: !cell.content.folded }),
-      foldOutput: () => structure.change(cell, { outputFolded: !cell.content.outputFolded }),
+      fold: () => structure.toggle(cell, "folded"),
+      foldOutput: () => structure.toggle(cell, "outputFolded"),
       markdown: () => structure.change(cell, { kind }),
       code: () => structure.change(cell, { kind }),
       raw: () => structure.change(cell, { kind }),
@@ -532,7 +533,7 @@ class Worksheet {
     return [
       { text: t("Run the cells above"), does: () => this.#runEach(shown.slice(0, at)) },
       { text: t("Run this and all below"), does: () => this.#runEach(shown.slice(at)) },
-      { text: t("Run when opened"), checked: cell.content.auto, disabled: !cell.isCode, does: () => structure.change(cell, { auto: !cell.content.auto }) },
+      { text: t("Run when opened"), checked: cell.content.auto, disabled: !cell.isCode, does: () => structure.toggle(cell, "auto") },
       null,
       be(t("Code"), "Y", CellKind.CODE),
       be(t("Text (Markdown)"), "M", CellKind.MARKDOWN),
@@ -544,8 +545,8 @@ class Worksheet {
       { text: t("Move down"), keys: "Alt ↓", disabled: at === shown.length - 1, does: () => structure.move(cell, 1) },
       { text: t("Split at the cursor"), keys: "Ctrl Shift −", does: () => structure.split(cell) },
       { text: t("Merge with the next"), keys: "Shift M", disabled: at === shown.length - 1, does: () => structure.merge(cell) },
-      { text: t("Fold the code"), keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.change(cell, { folded: !cell.content.folded }) },
-      { text: t("Fold the output"), keys: "Shift O", checked: cell.content.outputFolded, disabled: !cell.isCode, does: () => structure.change(cell, { outputFolded: !cell.content.outputFolded }) },
+      { text: t("Fold the code"), keys: "O", checked: cell.content.folded, disabled: !cell.isCode, does: () => structure.toggle(cell, "folded") },
+      { text: t("Fold the output"), keys: "Shift O", checked: cell.content.outputFolded, disabled: !cell.isCode, does: () => structure.toggle(cell, "outputFolded") },
       { text: t("Copy a link to this code"), disabled: !cell.isCode, does: () => this.#copyLink(cell) },
       null,
       { text: t("Delete"), keys: "D D", does: () => structure.remove(cell) },
@@ -621,7 +622,7 @@ class Worksheet {
       run: cell => this.#run(cell),
       runAndMoveOn: cell => this.#runAndMoveOn(cell),
       cancel: cell => this.#cancel(cell),
-      unfold: cell => this.#structure.change(cell, { outputFolded: false }),
+      unfold: cell => this.#structure.toggle(cell, "outputFolded"),
       reply: (cell, text) => this.#reply(cell, text),
       update: update => this.#update(update),
       beyond: (cell, step) => this.#beyond(cell, step),
